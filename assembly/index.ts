@@ -1,0 +1,2 @@
+/** The engine's export list; nothing else stands here. */
+export { crc16 } from "./protocol/crc16";
