@@ -1,0 +1,435 @@
+/**
+ * The border between the engine and the host: integers only, valid as TypeScript and as AssemblyScript.
+ * Both sides import this file; nothing else is shared. `docs/engine.md` tells how a call goes.
+ */
+
+/** What `execute` and `resume` answer: what the host must do before it calls `resume`. */
+export enum Yield {
+  /** All input is consumed. Nothing to resume; replies and journal may be waiting. */
+  Idle = 0,
+  /** Run the host command `Frame.CommandId` with the arguments at `Frame.ArgumentsPtr`, then resume. */
+  Host = 1,
+  /** Write the redirect error for `Frame.RedirectSlot` / `Frame.RedirectKind`, then resume. */
+  Redirect = 2,
+  /** Take replies and journal out, then resume. */
+  Flush = 3,
+  /** Take the replies out, then close the connection. The rest of the input is dropped. */
+  Close = 4,
+  /** The command must wait until the pause ends (CLIENT PAUSE, failover): park, resume later. */
+  Paused = 5,
+  /** The command blocks until a key, a time or a peer lets it go on: park. */
+  Blocked = 6,
+}
+
+/** Words of the frame, one per u32, that describe the call in hand. */
+export enum Frame {
+  CommandId = 0,
+  ArgumentCount = 1,
+  /** Pairs of u32: address, length in bytes. Valid until `resume`. */
+  ArgumentsPtr = 2,
+  ReplyPtr = 3,
+  ReplyLength = 4,
+  JournalPtr = 5,
+  JournalLength = 6,
+  /** Key events: see `KeyEvent`. */
+  EventsPtr = 7,
+  EventsLength = 8,
+  RedirectSlot = 9,
+  RedirectKind = 10,
+  /** Commands that finished in the last `execute` or `resume`. */
+  CommandCount = 11,
+  /** Output region of snapshot calls and other queries that answer bytes. */
+  OutputPtr = 12,
+  OutputLength = 13,
+  /** 1 while the host command runs inside EXEC. */
+  InsideExec = 14,
+  Size = 16,
+}
+
+export enum RedirectKind {
+  Moved = 1,
+  Ask = 2,
+}
+
+/** Counters, one f64 each, at `statsPtr()`. */
+export enum Stat {
+  Commands = 0,
+  KeyspaceHits = 1,
+  KeyspaceMisses = 2,
+  ExpiredKeys = 3,
+  EvictedKeys = 4,
+  /** Writes since start: what Redis calls `dirty`. */
+  Dirty = 5,
+  UsedMemory = 6,
+  PeakMemory = 7,
+  /** Pages of 64 KiB that the instance has. */
+  MemoryPages = 8,
+  ErrorReplies = 9,
+  /** Bytes waiting to be freed in slices, in keys. */
+  LazyfreePending = 10,
+  LazyfreedKeys = 11,
+  /** Bytes held for clients: query buffers, queued transactions. */
+  ClientMemory = 12,
+  ExpiredStalePercent = 13,
+  /** Bytes of keyspace structures that are not entries: directories and slot tables. */
+  TableMemory = 14,
+  StartupMemory = 15,
+  ExpireCycles = 16,
+  Size = 32,
+}
+
+/** Per command id, four f64 at `commandStatsPtr() + id * 32`. */
+export enum CommandStat {
+  Calls = 0,
+  Microseconds = 1,
+  Rejected = 2,
+  Failed = 3,
+  Size = 4,
+}
+
+/** Settings the host may change at any time with `setSetting(setting, value)`. */
+export enum Setting {
+  /** Sum of `Gate` bits. */
+  Gates = 0,
+  ClusterEnabled = 1,
+  /** 1: this node follows a primary; expired keys are hidden, not deleted. */
+  Replica = 2,
+  /** 1: effective writes are appended to the journal. */
+  Journal = 3,
+  /** Bytes; 0 is no limit. */
+  MaxMemory = 4,
+  /** `MaxMemoryPolicy`. */
+  MaxMemoryPolicy = 5,
+  ProtoMaxBulkLength = 6,
+  QueryBufferLimit = 7,
+  /** 1: expiry propagates as UNLINK and frees in slices (lazyfree-lazy-expire). */
+  LazyExpire = 8,
+  LazyUserDelete = 9,
+  LazyUserFlush = 10,
+  LazyServerDelete = 11,
+  ActiveExpire = 12,
+  /** 1: RDB strings longer than 20 bytes are compressed (rdbcompression). */
+  RdbCompression = 13,
+  RdbChecksum = 14,
+  LfuLogFactor = 15,
+  LfuDecayTime = 16,
+  /** 1 while a failover or CLIENT PAUSE ALL holds every command. */
+  ReplicaReadOnly = 17,
+  ClusterAllowReadsWhenDown = 18,
+  /** 0 no, 1 yes: clear sanitize-dump-payload for clients. */
+  SanitizePayload = 19,
+  ActiveExpireEffort = 20,
+  MaxMemorySamples = 21,
+  Size = 64,
+}
+
+/** Rare global conditions; any bit set sends every command through the slow checks. */
+export enum Gate {
+  /** LOADING: only commands flagged `loading` run. */
+  Loading = 1,
+  /** Replica whose link is down with replica-serve-stale-data no. */
+  MasterDown = 2,
+  /** Fewer good replicas than min-replicas-to-write. */
+  NoReplicas = 4,
+  /** Writes refused after a failed snapshot (stop-writes-on-bgsave-error). */
+  DiskError = 8,
+  /** CLIENT PAUSE WRITE or a manual failover. */
+  PauseWrites = 16,
+  PauseAll = 32,
+  /** The cluster state is fail. */
+  ClusterDown = 64,
+  /** Read-only replica: writes are refused for all but the primary's link. */
+  ReadOnlyReplica = 128,
+  MaxMemory = 256,
+  /** AOF write error: as DiskError with its own text. */
+  AofError = 512,
+  /** MONITOR or tracking wants to see each command before it runs. */
+  Observe = 1024,
+  ClusterDownUnbound = 2048,
+}
+
+/** Bits of `Client.Flags`; those from `NeedsAuth` up to `Observed` take the slow checks. */
+export enum ClientFlag {
+  NeedsAuth = 1,
+  Multi = 2,
+  /** A queued command failed: EXEC aborts. */
+  DirtyExec = 4,
+  /** A watched key changed: EXEC answers nil. */
+  DirtyCas = 8,
+  /** READONLY was said: reads of slots of our primary are served. */
+  ReadOnly = 16,
+  /** ASKING was said: holds for the next command. */
+  Asking = 32,
+  /** The link to our primary: no replies, no gates, applied as is. */
+  Primary = 64,
+  /** A replica of ours. */
+  Replica = 128,
+  ReplyOff = 256,
+  ReplySkip = 512,
+  ReplySkipNext = 1024,
+  /** RESP2 client in subscribed mode: few commands are allowed. */
+  Subscribed = 2048,
+  /** The user of this client is restricted: the host decides before each command. */
+  Restricted = 4096,
+  NoTouch = 8192,
+  NoEvict = 16384,
+  Watching = 32768,
+  /** Internal client of the host (loading, restoring): no gates, no journal offsets. */
+  Internal = 65536,
+  /** EXEC is running the queue. */
+  Executing = 131072,
+  Closing = 262144,
+}
+
+/** Words of an engine-side client, one per u32, at the address `clientNew` answers. */
+export enum Client {
+  Flags = 0,
+  Database = 1,
+  /** 2 or 3. */
+  Protocol = 2,
+  Id = 3,
+  QueryPtr = 4,
+  /** Bytes in the client's own query buffer (0 when it has none). */
+  QueryLength = 5,
+  QueryCapacity = 6,
+  /** How many commands MULTI has queued. */
+  QueuedCount = 7,
+  LastCommandId = 8,
+  WatchCount = 9,
+  QueuedBytes = 10,
+  /** Bytes of the argument that is being received in place. */
+  PendingBulkLength = 11,
+}
+
+/** Per-slot state, one byte each at `slotStatesPtr()`; 0 is: not served here, answer MOVED. */
+export enum SlotState {
+  Owned = 1,
+  Migrating = 2,
+  Importing = 4,
+  /** Owned by our primary: served to READONLY clients when we are a replica. */
+  OfPrimary = 8,
+  /** Nobody owns it: CLUSTERDOWN Hash slot not served. */
+  Unbound = 16,
+}
+
+/** Bits of `Slot.interest`: who wants to know before a key of the slot changes. */
+export enum Interest {
+  Watch = 1,
+  Snapshot = 2,
+  Events = 4,
+  Blocking = 8,
+  Tracking = 16,
+  Migration = 32,
+}
+
+/** Value types: numbers as in Redis's `robj.type`. */
+export enum ValueType {
+  String = 0,
+  List = 1,
+  Set = 2,
+  SortedSet = 3,
+  Hash = 4,
+  Stream = 6,
+}
+
+/** How a value is laid out. */
+export enum Encoding {
+  /** 64-bit integer in the entry. */
+  Int = 0,
+  /** Bytes in the entry; OBJECT ENCODING says embstr up to 44 bytes, else raw. */
+  Inline = 1,
+  /** As Inline, but once changed in place: OBJECT ENCODING says raw. */
+  InlineRaw = 2,
+  /** Pointer to a raw string allocation. */
+  Raw = 3,
+  Listpack = 4,
+  Quicklist = 5,
+  IntSet = 6,
+  HashTable = 7,
+  SkipList = 8,
+  Stream = 9,
+}
+
+export enum MaxMemoryPolicy {
+  NoEviction = 0,
+  AllKeysLru = 1,
+  AllKeysLfu = 2,
+  AllKeysRandom = 3,
+  VolatileLru = 4,
+  VolatileLfu = 5,
+  VolatileRandom = 6,
+  VolatileTtl = 7,
+}
+
+/** Command flags: the first 22 as COMMAND INFO knows them, the rest are ours. */
+export enum CommandFlag {
+  Write = 1,
+  ReadOnly = 2,
+  DenyOom = 4,
+  Admin = 8,
+  PubSub = 16,
+  NoScript = 32,
+  Blocking = 64,
+  Loading = 128,
+  Stale = 256,
+  SkipMonitor = 512,
+  SkipSlowlog = 1024,
+  Asking = 2048,
+  Fast = 4096,
+  NoAuth = 8192,
+  MayReplicate = 16384,
+  NoMandatoryKeys = 32768,
+  NoAsyncLoading = 65536,
+  NoMulti = 131072,
+  MovableKeys = 262144,
+  AllowBusy = 524288,
+  Protected = 1048576,
+  SortForScript = 2097152,
+  /** Runs in the host. */
+  Host = 4194304,
+  /** Runs at once even between MULTI and EXEC. */
+  NotQueued = 8388608,
+  /** Allowed to a RESP2 client in subscribed mode. */
+  Subscriber = 16777216,
+  /** Keys follow a key count argument at `firstKey - 1` (EVAL, LMPOP ...). */
+  KeyCount = 33554432,
+  /** The host answers which keys it takes (movable keys outside `KeyCount`). */
+  HostKeys = 67108864,
+}
+
+/** Kinds of record in the key-event region: u32 kind, u32 database, u32 key length, key bytes. */
+export enum KeyEvent {
+  Modified = 1,
+  Expired = 2,
+  Deleted = 3,
+}
+
+/** What `restore`-like imports answer. */
+export enum LoadStatus {
+  /** The chunk is used up; more is wanted. */
+  More = 0,
+  /** The end mark and the checksum were read. */
+  Done = 1,
+  BadSignature = 2,
+  BadVersion = 3,
+  Corrupt = 4,
+  UnknownType = 5,
+  OutOfMemory = 6,
+  BadChecksum = 7,
+  DuplicateKey = 8,
+}
+
+/** Every top-level command, engine and host alike; the number is its id in the tables of both sides. */
+export enum Command {
+  None = 0,
+  // Strings.
+  Append,
+  Decr,
+  DecrBy,
+  Get,
+  GetDel,
+  GetEx,
+  GetRange,
+  GetSet,
+  Incr,
+  IncrBy,
+  IncrByFloat,
+  Lcs,
+  MGet,
+  MSet,
+  MSetNx,
+  PSetEx,
+  Set,
+  SetEx,
+  SetNx,
+  SetRange,
+  StrLen,
+  SubStr,
+  // Keys of any type.
+  Copy,
+  Del,
+  Dump,
+  Exists,
+  Expire,
+  ExpireAt,
+  ExpireTime,
+  Keys,
+  Move,
+  Object,
+  Persist,
+  PExpire,
+  PExpireAt,
+  PExpireTime,
+  PTtl,
+  RandomKey,
+  Rename,
+  RenameNx,
+  Restore,
+  RestoreAsking,
+  Scan,
+  Touch,
+  Ttl,
+  Type,
+  Unlink,
+  // Databases.
+  DbSize,
+  FlushDb,
+  FlushAll,
+  SwapDb,
+  Select,
+  // Transactions.
+  Multi,
+  Exec,
+  Discard,
+  Watch,
+  Unwatch,
+  // Cluster, client side.
+  Asking,
+  ReadOnly,
+  ReadWrite,
+  // Connection.
+  Ping,
+  Echo,
+  Auth,
+  Client,
+  Hello,
+  Quit,
+  Reset,
+  // Server.
+  Cluster,
+  Command,
+  Config,
+  Debug,
+  Info,
+  LastSave,
+  Lolwut,
+  Memory,
+  Role,
+  ReplicaOf,
+  SlaveOf,
+  PSync,
+  Sync,
+  ReplConf,
+  Shutdown,
+  SlowLog,
+  Time,
+  Wait,
+  Save,
+  BgSave,
+  BgRewriteAof,
+  Monitor,
+  Latency,
+  Publish,
+  // Types of later steps are appended here.
+  Count,
+}
+
+/** Sizes of fixed regions, in bytes. */
+export enum Region {
+  /** One socket read is at most this long (Bun's receive buffer is 512 KiB). */
+  Input = 524288,
+  /** A reply or journal longer than this yields `Flush` between commands. */
+  FlushAt = 262144,
+  /** Bulk arguments from this length on are received straight into their own allocation. */
+  BigArgument = 32768,
+}
