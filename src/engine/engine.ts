@@ -1,0 +1,401 @@
+import {
+  Client,
+  type ClientFlag,
+  CommandStat,
+  Frame,
+  LoadStatus,
+  type Setting,
+  Stat,
+  type Yield,
+} from "../../assembly/abi.ts";
+import { latin1, latin1Text, utf8Text } from "../base/bytes.ts";
+import type { EngineExports } from "./exports.ts";
+import { EngineMemory } from "./memory.ts";
+
+/** A row of the command table as the engine wants it. */
+export interface EngineCommandRow {
+  readonly id: number;
+  /** Lower case; rename-command gives another one. */
+  readonly name: string;
+  /** As in COMMAND INFO: negative means "at least". */
+  readonly arity: number;
+  /** Sum of `CommandFlag` bits. */
+  readonly flags: number;
+  readonly firstKey: number;
+  readonly lastKey: number;
+  readonly step: number;
+}
+
+/** Address of an engine-side client. */
+export type ClientHandle = number;
+
+/**
+ * The engine as the host sees it: one WASM instance that holds all data. `docs/engine.md` describes a call.
+ * Nothing here waits, and nothing outside this folder touches the engine's memory.
+ */
+export class Engine {
+  readonly memory: EngineMemory;
+  private readonly wasm: EngineExports;
+  private readonly frame: number;
+  private readonly stats: number;
+  private readonly commandStats: number;
+  private readonly slotStates: number;
+  private readonly scratch: number;
+
+  /** `seed`: 64 random bits that key the hash function. Throws `RangeError` when memory is too small. */
+  constructor(
+    options: { readonly databases: number; readonly seed: readonly [number, number] },
+    modules: { readonly wasm: EngineExports },
+  ) {
+    this.wasm = modules.wasm;
+    if (this.wasm.init(options.seed[0], options.seed[1], options.databases) === 0) {
+      throw new RangeError("not enough memory for the engine");
+    }
+    this.memory = new EngineMemory(this.wasm.memory);
+    this.frame = (this.wasm.framePtr() >>> 0) / 4;
+    this.stats = (this.wasm.statsPtr() >>> 0) / 8;
+    this.commandStats = (this.wasm.commandStatsPtr() >>> 0) / 8;
+    this.slotStates = this.wasm.slotStatesPtr() >>> 0;
+    this.scratch = this.wasm.scratchPtr() >>> 0;
+  }
+
+  // Commands and settings.
+
+  /** Replaces the whole command table: at start and after rename-command. */
+  setCommands(rows: readonly EngineCommandRow[]): void {
+    this.wasm.clearCommands();
+    for (const row of rows) {
+      const name = latin1(row.name);
+      this.memory.write(this.scratch, name);
+      this.wasm.addCommand(
+        row.id,
+        this.scratch,
+        name.length,
+        row.arity,
+        row.flags,
+        row.firstKey,
+        row.lastKey,
+        row.step,
+      );
+    }
+  }
+
+  set(setting: Setting, value: number): void {
+    this.wasm.setSetting(setting, value);
+  }
+
+  // Clients and input.
+
+  /** 0 when memory cannot grow. */
+  newClient(id: number): ClientHandle {
+    return this.wasm.clientNew(id) >>> 0;
+  }
+
+  freeClient(client: ClientHandle): void {
+    this.wasm.clientFree(client);
+  }
+
+  resetClient(client: ClientHandle): void {
+    this.wasm.clientReset(client);
+  }
+
+  setClientFlag(client: ClientHandle, flag: ClientFlag, on: boolean): void {
+    this.wasm.clientSetFlag(client, flag, on ? 1 : 0);
+  }
+
+  clientWord(client: ClientHandle, field: Client): number {
+    return this.memory.words[client / 4 + field] as number;
+  }
+
+  setClientWord(client: ClientHandle, field: Client, value: number): void {
+    this.memory.words[client / 4 + field] = value;
+  }
+
+  clientFlags(client: ClientHandle): number {
+    return this.clientWord(client, Client.Flags);
+  }
+
+  /**
+   * Hands `chunk` (at most `Region.Input` bytes) to the client and runs what is whole.
+   * Answers -1 when the query buffer limit or the memory is exceeded: close the connection.
+   */
+  execute(client: ClientHandle, chunk: Uint8Array, nowMs: number): Yield | -1 {
+    const target = this.wasm.inputReserve(client, chunk.length) >>> 0;
+    if (target === 0) return -1;
+    this.memory.bytes.set(chunk, target);
+    return this.wasm.execute(client, chunk.length, nowMs);
+  }
+
+  resume(client: ClientHandle, nowMs: number): Yield {
+    return this.wasm.resume(client, nowMs);
+  }
+
+  park(client: ClientHandle): void {
+    this.wasm.park(client);
+  }
+
+  consumed(client: ClientHandle): number {
+    return this.wasm.clientConsumed(client);
+  }
+
+  // The call in hand.
+
+  frameWord(field: Frame): number {
+    return this.memory.words[this.frame + field] as number;
+  }
+
+  get argumentCount(): number {
+    return this.frameWord(Frame.ArgumentCount);
+  }
+
+  /** A copy of argument `index` of the host command in hand. */
+  argument(index: number): Uint8Array {
+    const words = this.memory.words;
+    const pair = this.frameWord(Frame.ArgumentsPtr) / 4 + index * 2;
+    return this.memory.copy(words[pair] as number, words[pair + 1] as number);
+  }
+
+  /** Argument `index` read as UTF-8. */
+  argumentText(index: number): string {
+    return utf8Text(this.argument(index));
+  }
+
+  arguments(): Uint8Array[] {
+    const list: Uint8Array[] = [];
+    for (let index = 0; index < this.argumentCount; index++) list.push(this.argument(index));
+    return list;
+  }
+
+  // Replies, journal, events: regions that are taken out after a call.
+
+  get replyLength(): number {
+    return this.frameWord(Frame.ReplyLength);
+  }
+
+  get replyAddress(): number {
+    return this.frameWord(Frame.ReplyPtr);
+  }
+
+  /** The replies waiting to be sent; a view, good until the next call. */
+  replyView(): Uint8Array {
+    return this.memory.view(this.replyAddress, this.replyLength);
+  }
+
+  replyTaken(): void {
+    this.wasm.replyTaken();
+  }
+
+  /** Appends bytes already in RESP to the replies of the client in hand. False when memory cannot grow. */
+  reply(bytes: Uint8Array): boolean {
+    const target = this.wasm.replyReserve(bytes.length) >>> 0;
+    if (target === 0) return false;
+    this.memory.bytes.set(bytes, target);
+    return true;
+  }
+
+  get journalLength(): number {
+    return this.frameWord(Frame.JournalLength);
+  }
+
+  journalView(): Uint8Array {
+    return this.memory.view(this.frameWord(Frame.JournalPtr), this.journalLength);
+  }
+
+  journalTaken(): void {
+    this.wasm.journalTaken();
+  }
+
+  journalForgetDatabase(): void {
+    this.wasm.journalForgetDatabase();
+  }
+
+  /** Appends a command in RESP to the journal, after a SELECT where the database differs (-1: none). */
+  journalAppend(database: number, bytes: Uint8Array): boolean {
+    const target = this.wasm.replyReserve(bytes.length) >>> 0;
+    if (target === 0) return false;
+    this.memory.bytes.set(bytes, target);
+    const length = this.wasm.journalAppend(database, target, bytes.length);
+    return length === 1;
+  }
+
+  get eventsLength(): number {
+    return this.frameWord(Frame.EventsLength);
+  }
+
+  eventsView(): Uint8Array {
+    return this.memory.view(this.frameWord(Frame.EventsPtr), this.eventsLength);
+  }
+
+  eventsTaken(): void {
+    this.wasm.eventsTaken();
+  }
+
+  // Counters.
+
+  stat(stat: Stat): number {
+    return this.memory.floats[this.stats + stat] as number;
+  }
+
+  resetStat(stat: Stat): void {
+    this.memory.floats[this.stats + stat] = 0;
+  }
+
+  commandStat(id: number, stat: CommandStat): number {
+    return this.memory.floats[this.commandStats + id * CommandStat.Size + stat] as number;
+  }
+
+  addCommandStat(id: number, stat: CommandStat, amount: number): void {
+    const index = this.commandStats + id * CommandStat.Size + stat;
+    this.memory.floats[index] = (this.memory.floats[index] as number) + amount;
+  }
+
+  resetCommandStats(count: number): void {
+    this.memory.floats.fill(0, this.commandStats, this.commandStats + count * CommandStat.Size);
+  }
+
+  // Cluster.
+
+  /** One `SlotState` sum per slot, 16 384 bytes; a live view, to be fetched for each use. */
+  slotStatesView(): Uint8Array {
+    return this.memory.view(this.slotStates, 16384);
+  }
+
+  countKeysInSlot(slot: number): number {
+    return this.wasm.countKeysInSlot(slot);
+  }
+
+  keysInSlot(slot: number, max: number): Uint8Array[] {
+    const count = this.wasm.listKeysInSlot(slot, max);
+    const keys: Uint8Array[] = [];
+    const output = this.memory.copy(
+      this.frameWord(Frame.OutputPtr),
+      this.frameWord(Frame.OutputLength),
+    );
+    const view = new DataView(output.buffer);
+    for (let at = 0; keys.length < count; ) {
+      const length = view.getUint32(at, true);
+      keys.push(output.subarray(at + 4, at + 4 + length));
+      at += 4 + length;
+    }
+    return keys;
+  }
+
+  /** Deletes every key of the slot; the journal gets a DEL for each. Answers how many. */
+  deleteKeysInSlot(slot: number, nowMs: number): number {
+    return this.wasm.deleteKeysInSlot(slot, nowMs);
+  }
+
+  // Keyspace.
+
+  keyCount(database: number): number {
+    return this.wasm.keyCount(database);
+  }
+
+  expiresCount(database: number): number {
+    return this.wasm.expiresCount(database);
+  }
+
+  /** Estimated mean of the remaining time to live, milliseconds. */
+  averageTtl(database: number): number {
+    return this.wasm.averageTtl(database);
+  }
+
+  flush(database: number, lazily: boolean): void {
+    this.wasm.flush(database, lazily ? 1 : 0);
+  }
+
+  expireCycle(nowMs: number, budget: number): number {
+    return this.wasm.expireCycle(nowMs, budget);
+  }
+
+  reclaim(budget: number): number {
+    return this.wasm.reclaim(budget);
+  }
+
+  // Snapshot and load.
+
+  /**
+   * Starts a forkless snapshot. `header`: the bytes before the first database (signature and auxiliary
+   * fields), at most 64 KiB. False when one is running already.
+   */
+  snapshotBegin(header: Uint8Array, nowMs: number): boolean {
+    this.memory.write(this.scratch, header);
+    return this.wasm.snapshotBegin(header.length, nowMs) === 1;
+  }
+
+  /** Encodes about `budget` bytes; `snapshotView` holds them, also what writes in between have saved. */
+  snapshotNext(budget: number): boolean {
+    return this.wasm.snapshotNext(budget) === 1;
+  }
+
+  snapshotView(): Uint8Array {
+    return this.memory.view(this.frameWord(Frame.OutputPtr), this.frameWord(Frame.OutputLength));
+  }
+
+  snapshotTaken(): void {
+    this.wasm.snapshotTaken();
+  }
+
+  /** Ends the snapshot, finished or not. */
+  snapshotEnd(): void {
+    this.wasm.snapshotEnd();
+  }
+
+  loadBegin(nowMs: number): void {
+    this.wasm.loadBegin(nowMs);
+  }
+
+  /** Decodes as many whole records as the bytes so far allow. Chunks of at most 64 MiB. */
+  loadChunk(chunk: Uint8Array): LoadStatus {
+    const target = this.wasm.loadReserve(chunk.length) >>> 0;
+    if (target === 0) return LoadStatus.OutOfMemory;
+    this.memory.bytes.set(chunk, target);
+    return this.wasm.loadChunk(chunk.length);
+  }
+
+  /** Auxiliary fields (`repl-id`, `redis-ver` ...) met so far. */
+  loadAux(): Map<string, string> {
+    this.wasm.loadAux();
+    const output = this.memory.copy(
+      this.frameWord(Frame.OutputPtr),
+      this.frameWord(Frame.OutputLength),
+    );
+    const view = new DataView(output.buffer);
+    const fields = new Map<string, string>();
+    const text = (at: number): string =>
+      latin1Text(output.subarray(at + 4, at + 4 + view.getUint32(at, true)));
+    for (let at = 0; at < output.length; ) {
+      const name = text(at);
+      const value = text(at + 4 + name.length);
+      fields.set(name, value);
+      at += 8 + name.length + value.length;
+    }
+    return fields;
+  }
+
+  loadEnd(): void {
+    this.wasm.loadEnd();
+  }
+
+  loadedKeys(): number {
+    return this.wasm.loadedKeys();
+  }
+
+  /** The XOR of all entries' digests, as DEBUG DIGEST prints it: 40 hex digits. */
+  digest(): string {
+    this.wasm.digest();
+    return Buffer.from(this.snapshotView()).toString("hex");
+  }
+
+  /** DEBUG POPULATE: `count` keys `prefix:N`, with values `value:N` padded or cut to `size` (0: as is). */
+  populate(count: number, prefix: string, size: number, nowMs: number): boolean {
+    const bytes = latin1(prefix);
+    this.memory.write(this.scratch, bytes);
+    return this.wasm.populate(count, bytes.length, size, nowMs) === 1;
+  }
+
+  /** Usage total in bytes of live allocations. */
+  get usedMemory(): number {
+    return this.stat(Stat.UsedMemory);
+  }
+}

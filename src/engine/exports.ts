@@ -1,0 +1,80 @@
+/** The functions that `assembly/index.ts` exports. Addresses are u32 but arrive signed: `>>> 0` once, in this folder. */
+export interface EngineExports {
+  readonly memory: WebAssembly.Memory;
+  /** Prepares the instance; once. The seed keys the hash function. Answers 0 when memory is too small. */
+  init(seedLow: number, seedHigh: number, databaseCount: number): number;
+  framePtr(): number;
+  statsPtr(): number;
+  commandStatsPtr(): number;
+  slotStatesPtr(): number;
+  /** A region of 64 KiB for texts that the host hands in. */
+  scratchPtr(): number;
+  setSetting(setting: number, value: number): void;
+
+  clearCommands(): void;
+  addCommand(
+    id: number,
+    namePtr: number,
+    nameLength: number,
+    arity: number,
+    flags: number,
+    firstKey: number,
+    lastKey: number,
+    step: number,
+  ): void;
+
+  clientNew(id: number): number;
+  clientFree(client: number): void;
+  /** RESET: leaves MULTI, WATCH, READONLY, ASKING; database 0, RESP2. */
+  clientReset(client: number): void;
+  clientSetFlag(client: number, flag: number, on: number): void;
+  /** Where the next `length` bytes of input go; 0 when the query buffer may not grow that far. */
+  inputReserve(client: number, length: number): number;
+  /** How many of the next bytes belong to the large argument in hand (0: none). */
+  execute(client: number, length: number, nowMs: number): number;
+  resume(client: number, nowMs: number): number;
+  /** Keeps what is left of the input with the client, so that others may run. */
+  park(client: number): void;
+  /** Bytes of input that whole commands have used up, ever: the replication offset of a primary's link. */
+  clientConsumed(client: number): number;
+
+  replyReserve(length: number): number;
+  replyTaken(): void;
+  journalTaken(): void;
+  eventsTaken(): void;
+  /** The next write names its database again (new replica, new AOF file). */
+  journalForgetDatabase(): void;
+  /** Appends one command for the host: database or -1, then bytes already in RESP at `ptr`. */
+  journalAppend(database: number, ptr: number, length: number): number;
+
+  keyCount(database: number): number;
+  expiresCount(database: number): number;
+  averageTtl(database: number): number;
+  countKeysInSlot(slot: number): number;
+  /** Up to `max` keys of the slot into the output region: u32 length, bytes, ... Answers how many. */
+  listKeysInSlot(slot: number, max: number): number;
+  deleteKeysInSlot(slot: number, nowMs: number): number;
+  /** Empties one database, or all with -1. */
+  flush(database: number, lazily: number): void;
+  /** One slice of active expiry: looks at up to `budget` keys. Answers how many it deleted. */
+  expireCycle(nowMs: number, budget: number): number;
+  /** One slice of lazy freeing: frees up to `budget` keys. Answers how many are left. */
+  reclaim(budget: number): number;
+  digest(): number;
+  populate(count: number, prefixLength: number, size: number, nowMs: number): number;
+
+  snapshotBegin(headerLength: number, nowMs: number): number;
+  /** Encodes slots until about `budget` bytes are in the output region. Answers 1 while more is to come. */
+  snapshotNext(budget: number): number;
+  snapshotTaken(): void;
+  snapshotEnd(): void;
+  loadBegin(nowMs: number): void;
+  loadReserve(length: number): number;
+  loadChunk(length: number): number;
+  /** Auxiliary fields met so far into the output region: u32 length, name, u32 length, value ... */
+  loadAux(): number;
+  loadEnd(): void;
+  loadedKeys(): number;
+  loadedBytes(): number;
+  heapOk(): number;
+}
