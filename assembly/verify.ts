@@ -1,2 +1,5 @@
 /** What only tests may call, in the two test builds: structures by themselves, and their invariant walks. */
 export { VERIFY } from "./config";
+export { hash32 } from "./base/hash";
+export { keySlot } from "./protocol/crc16";
+export { int64Length, parsedInt64, parseInt64, writeInt64 } from "./protocol/number";
