@@ -1,0 +1,179 @@
+/** The command table: every command that is offered, by name. What is not here does not exist. */
+import { Command, CommandFlag } from "../../assembly/abi.ts";
+import { assert } from "../base/assert.ts";
+import { latin1, latin1Text } from "../base/bytes.ts";
+import { clusterCommands } from "./cluster.ts";
+import { connectionCommands } from "./connection.ts";
+import { genericCommands } from "./generic.ts";
+import type { LegacyRange } from "./key-specs.ts";
+import { replicationCommands } from "./replication.ts";
+import type { CommandRow } from "./row.ts";
+import { serverCommands } from "./server.ts";
+import { stringCommands } from "./string.ts";
+import { transactionCommands } from "./transactions.ts";
+
+const allRows: readonly CommandRow[] = [
+  ...stringCommands,
+  ...genericCommands,
+  ...serverCommands,
+  ...connectionCommands,
+  ...transactionCommands,
+  ...replicationCommands,
+  ...clusterCommands,
+];
+
+/** What the engine has to know of one top-level command. */
+export interface EngineRow {
+  readonly id: Command;
+  /** The name that clients send: `rename-command` applied. */
+  readonly name: string;
+  readonly arity: number;
+  /** Sum of `CommandFlag` bits. */
+  readonly flags: number;
+  /** Position of the first key in argv; 0: no keys. */
+  readonly firstKey: number;
+  /** Position of the last key; below 0 from the end. */
+  readonly lastKey: number;
+  readonly step: number;
+  readonly host: boolean;
+}
+
+export type Resolved =
+  | { readonly row: CommandRow }
+  /** The error's text, without the leading `-`. */
+  | { readonly error: Uint8Array };
+
+export class CommandTable {
+  /** By the name that clients send. Names are kept as Latin-1 text: a new name may be any bytes. */
+  private readonly byName = new Map<string, CommandRow>(allRows.map((row) => [row.name, row]));
+
+  /** Top-level rows in the table's order. */
+  get rows(): readonly CommandRow[] {
+    return [...this.byName.values()];
+  }
+
+  /**
+   * The directive `rename-command`, where an empty new name removes the command. Answers Redis's reason
+   * for refusing, or nothing. The row keeps its own name in what COMMAND prints, as in Redis.
+   */
+  rename(from: string, to: string): string | undefined {
+    const row = this.byName.get(from.toLowerCase());
+    if (row === undefined) return "No such command in rename-command";
+    this.byName.delete(from.toLowerCase());
+    if (to === "") return undefined;
+    if (this.byName.has(to.toLowerCase())) return "Target command name already exists";
+    this.byName.set(to.toLowerCase(), row);
+    return undefined;
+  }
+
+  /** A row by its full name in any case: `get`, `CONFIG`, `config|get`. */
+  lookup(name: string): CommandRow | undefined {
+    const [top = "", sub, ...rest] = name.toLowerCase().split("|");
+    const row = this.byName.get(top);
+    if (sub === undefined || row === undefined) return row;
+    return rest.length > 0 ? undefined : row.subcommands.find((child) => child.name === sub);
+  }
+
+  /** The row that a command line runs, with its subcommand; COMMAND alone is a container that runs. */
+  lookupLine(argv: readonly Uint8Array[]): CommandRow | undefined {
+    const row = this.byName.get(wordAt(argv, 0));
+    if (row === undefined || row.subcommands.length === 0 || argv.length === 1) return row;
+    return row.subcommands.find((child) => child.name === wordAt(argv, 1));
+  }
+
+  /** As `lookupLine`, with Redis's errors for unknown names and wrong numbers of arguments. */
+  resolve(argv: readonly Uint8Array[]): Resolved {
+    const row = this.lookupLine(argv);
+    if (row !== undefined) {
+      if (arityFits(row, argv.length)) return { row };
+      return failure(`ERR wrong number of arguments for '${row.fullName}' command`);
+    }
+    const container = this.byName.get(wordAt(argv, 0));
+    if (container === undefined) return failure(unknownCommand(argv));
+    const word = latin1Text(argv[1] ?? new Uint8Array()).slice(0, 128);
+    const help = `${container.fullName.toUpperCase()} HELP`;
+    return failure(`ERR unknown subcommand '${word}'. Try ${help}.`);
+  }
+
+  /** One row per top-level command, for the engine's own table. */
+  engineRows(): EngineRow[] {
+    return [...this.byName].map(([name, row]) => {
+      const { first, last, step } = engineRange(row);
+      return {
+        id: commandId(row.name),
+        name,
+        arity: row.arity,
+        flags: engineFlags(row),
+        firstKey: first,
+        lastKey: last,
+        step,
+        host: row.host,
+      };
+    });
+  }
+}
+
+/** The `Command` member of a top-level command's own name. */
+export function commandId(name: string): Command {
+  const id = idsByName.get(name.replaceAll("-", ""));
+  assert(id !== undefined, `command "${name}" has no id in assembly/abi.ts`);
+  return id;
+}
+
+const idsByName: ReadonlyMap<string, Command> = new Map(
+  Object.entries(Command)
+    .filter((entry): entry is [string, Command] => typeof entry[1] === "number")
+    .map(([member, id]) => [member.toLowerCase(), id]),
+);
+
+export function arityFits(row: CommandRow, count: number): boolean {
+  return row.arity < 0 ? count >= -row.arity : count === row.arity;
+}
+
+/**
+ * A container's own row says nothing: its subcommands decide, and the engine does not know them. So it
+ * lets pass what any subcommand may do (permissions joined) and forbids only what all are forbidden;
+ * the handler asks `resolve` for the rest. HELP is left out of the second, it is restricted in nothing.
+ */
+function engineFlags(row: CommandRow): number {
+  const workers = row.subcommands.filter((child) => child.name !== "help");
+  if (workers.length === 0) return row.flags;
+  const joined = row.subcommands.reduce((bits, child) => bits | child.flags, row.flags);
+  const common = workers.reduce((bits, child) => bits & child.flags, -1);
+  return row.flags | (joined & permissions) | common;
+}
+
+const permissions =
+  CommandFlag.Loading | CommandFlag.Stale | CommandFlag.AllowBusy | CommandFlag.NoAuth;
+
+/** A container's keys, when all subcommands that have keys have them at the same place. */
+function engineRange(row: CommandRow): LegacyRange {
+  const keyed = row.subcommands.map((child) => child.range).filter((range) => range.first > 0);
+  const [sample] = keyed;
+  if (sample === undefined) return row.range;
+  const agree = keyed.every(
+    ({ first, last, step }) =>
+      first === sample.first && last === sample.last && step === sample.step,
+  );
+  assert(agree, `the subcommands of "${row.name}" have their keys in one place`);
+  return sample;
+}
+
+function wordAt(argv: readonly Uint8Array[], at: number): string {
+  return latin1Text(argv[at] ?? new Uint8Array()).toLowerCase();
+}
+
+function failure(text: string): Resolved {
+  return { error: latin1(text) };
+}
+
+/** The name, then as many of the arguments as about 128 bytes hold (processCommand in server.c). */
+function unknownCommand(argv: readonly Uint8Array[]): string {
+  let shown = "";
+  for (const argument of argv.slice(1)) {
+    if (shown.length >= 128) break;
+    shown += `'${latin1Text(argument).slice(0, 128 - shown.length)}' `;
+  }
+  const name = latin1Text(argv[0] ?? new Uint8Array()).slice(0, 128);
+  return `ERR unknown command '${name}', with args beginning with: ${shown}`;
+}
