@@ -14,6 +14,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const modules = join(root, "node_modules");
 const nodeMajorMin = 20;
 const progressEveryMs = 5_000;
+/** The real program has some 100 MB; what stands in for it until it is moved, a few hundred bytes. */
+const bunBytesMin = 1_000_000;
 
 const tasks = {
   start: {
@@ -138,16 +140,17 @@ function say(message) {
 }
 
 /**
- * Bun's program comes in a package of its own per platform. The `bun` package links to it in a script that
- * npm may be told not to run, so the program is taken from where it is.
+ * Bun's program comes in a package of its own per platform, and a script of the `bun` package moves it from
+ * there to bun/bin/bun.exe. npm may be told not to run scripts, so it is looked for in both places.
  */
 function bunPath() {
   const arch = process.arch === "arm64" ? "aarch64" : "x64";
   const names = [`bun-linux-${arch}`, `bun-linux-${arch}-musl`];
   if (existsSync("/etc/alpine-release")) names.reverse();
-  return names
-    .map((name) => join(modules, "@oven", name, "bin", "bun"))
-    .find((path) => existsSync(path) && statSync(path).size > 0);
+  return [
+    join(modules, "bun", "bin", "bun.exe"),
+    ...names.map((name) => join(modules, "@oven", name, "bin", "bun")),
+  ].find((path) => existsSync(path) && statSync(path).size > bunBytesMin);
 }
 
 function executable() {
