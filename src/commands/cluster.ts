@@ -33,8 +33,7 @@ export const clusterCommands = family({ group: "cluster", categories: "", host: 
         arity: -4,
         flags: "admin stale no_async_loading",
         since: "7.0.0",
-        complexity:
-          "O(N) where N is the total number of the slots between the start slot and end slot arguments.",
+        complexity: "O(N) where N is the number of slots in the ranges",
         summary: "Gives ranges of free slots to this node",
         syntax: "start-slot_end-slot(start-slot:integer end-slot:integer)...",
       },
@@ -80,8 +79,7 @@ export const clusterCommands = family({ group: "cluster", categories: "", host: 
         arity: -4,
         flags: "admin stale no_async_loading",
         since: "7.0.0",
-        complexity:
-          "O(N) where N is the total number of the slots between the start slot and end slot arguments.",
+        complexity: "O(N) where N is the number of slots in the ranges",
         summary: "Makes this node see ranges of slots as free",
         syntax: "start-slot_end-slot(start-slot:integer end-slot:integer)...",
       },
@@ -199,8 +197,7 @@ export const clusterCommands = family({ group: "cluster", categories: "", host: 
         arity: -2,
         flags: "admin noscript stale",
         since: "3.0.0",
-        complexity:
-          "O(N) where N is the number of known nodes. The command may execute a FLUSHALL as a side effect.",
+        complexity: "O(N) where N is the number of known nodes, and FLUSHALL of a replica",
         summary: "Makes the node forget its cluster",
         syntax: "[hard_soft(HARD | SOFT)]",
       },

@@ -2,11 +2,10 @@
 import { key, keysFrom } from "./key-specs.ts";
 import { family, helpRow } from "./row.ts";
 
-const restoreComplexity =
-  "O(1) to create the new key and additional O(N*M) to reconstruct the serialized value, where N is the number of Redis objects composing the value and M their average size. For small string values the time complexity is thus O(1)+O(1*M) where M is small, so simply O(1). However for sorted set values the complexity is O(N*M*log(N)) because inserting values into sorted sets is O(log(N)).";
+const restoreComplexity = "O(1) to create the key, O(N*M) for N nested items of average size M";
 
-const restoreSyntax =
-  "key#0 ttl:integer serialized-value [REPLACE@3.0.0] [ABSTTL@5.0.0] [IDLETIME seconds:integer@5.0.0] [FREQ frequency:integer@5.0.0]";
+const restoreSyntax = `key#0 ttl:integer serialized-value [REPLACE@3.0.0] [ABSTTL@5.0.0]
+  [IDLETIME seconds:integer@5.0.0] [FREQ frequency:integer@5.0.0]`;
 
 const restoreHistory = ["3.0.0: `REPLACE`.", "5.0.0: `ABSTTL`.", "5.0.0: `IDLETIME` and `FREQ`."];
 
@@ -17,8 +16,7 @@ export const genericCommands = family({ group: "generic", categories: "keyspace"
     flags: "write denyoom",
     keys: [key(1, "RO access"), key(2, "OW update")],
     since: "6.2.0",
-    complexity:
-      "O(N) worst case for collections, where N is the number of nested items. O(1) for string values.",
+    complexity: "O(N) where N is the number of nested items; O(1) for a string",
     summary: "Copies a value to another key",
     syntax: "source#0 destination#1 [DB destination-db:integer] [REPLACE]",
   },
@@ -29,8 +27,7 @@ export const genericCommands = family({ group: "generic", categories: "keyspace"
     keys: [keysFrom(1, "RM delete")],
     tips: "request_policy:multi_shard response_policy:agg_sum",
     since: "1.0.0",
-    complexity:
-      "O(N) where N is the number of keys that will be removed. When a key to remove holds a value other than a string, the individual complexity for this key is O(M) where M is the number of elements in the list, set, sorted set or hash. Removing a single key that holds a string value is O(1).",
+    complexity: "O(N) where N is the number of keys, plus the nested items of each collection",
     summary: "Removes keys",
     syntax: "key#0...",
   },
@@ -41,8 +38,7 @@ export const genericCommands = family({ group: "generic", categories: "keyspace"
     keys: [key(1, "RO access")],
     tips: "nondeterministic_output",
     since: "2.6.0",
-    complexity:
-      "O(1) to access the key and additional O(N*M) to serialize it, where N is the number of Redis objects composing the value and M their average size. For small string values the time complexity is thus O(1)+O(1*M) where M is small, so simply O(1).",
+    complexity: "O(1) to find the key, O(N*M) for N nested items of average size M",
     summary: "Answers a value in the form that RESTORE takes",
     syntax: "key#0",
   },
@@ -97,8 +93,7 @@ export const genericCommands = family({ group: "generic", categories: "keyspace"
     categories: "keyspace dangerous",
     tips: "request_policy:all_shards nondeterministic_output_order",
     since: "1.0.0",
-    complexity:
-      "O(N) with N being the number of keys in the database, under the assumption that the key names in the database and the given pattern have limited length.",
+    complexity: "O(N) where N is the number of keys in the database",
     summary: "Lists the keys that fit a glob pattern",
     syntax: "pattern:pattern",
   },
@@ -297,8 +292,7 @@ REFCOUNT <key>
     flags: "readonly",
     tips: "nondeterministic_output request_policy:special",
     since: "2.8.0",
-    complexity:
-      "O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0. N is the number of elements inside the collection.",
+    complexity: "O(1) per call, O(N) for a whole walk over N keys",
     summary: "Walks over the keys in small steps",
     history: ["6.0.0: `TYPE`."],
     syntax: "cursor:integer [MATCH pattern:pattern] [COUNT count:integer] [TYPE type@6.0.0]",
@@ -343,8 +337,7 @@ REFCOUNT <key>
     keys: [keysFrom(1, "RM delete")],
     tips: "request_policy:multi_shard response_policy:agg_sum",
     since: "4.0.0",
-    complexity:
-      "O(1) for each key removed regardless of its size. Then the command does O(N) work in a different thread in order to reclaim memory, where N is the number of allocations the deleted objects where composed of.",
+    complexity: "O(1) per key; freeing the memory later is O(N) for N allocations",
     summary: "Removes keys and frees their memory later",
     syntax: "key#0...",
   },

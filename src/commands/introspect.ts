@@ -119,10 +119,10 @@ export function helpReply(row: CommandRow): ReplyValue | undefined {
 }
 
 function namesWhere(table: CommandTable, wanted: (row: CommandRow) => boolean): ReplyValue {
-  return array(
+  return bulks(
     flatten(table.rows)
       .filter(wanted)
-      .map((row) => bulk(row.fullName)),
+      .map((row) => row.fullName),
   );
 }
 
@@ -141,7 +141,8 @@ function infoOf(row: CommandRow): ReplyValue {
     set(row.categories.map((name) => simple(`@${name}`))),
     set(row.tips.map(bulk)),
     set(row.keys.map(keySpecOf)),
-    array(row.subcommands.map(infoOf)),
+    // Redis writes an array here, but a set when there is nothing (addReplyCommandSubCommands).
+    row.subcommands.length === 0 ? set([]) : array(row.subcommands.map(infoOf)),
   ]);
 }
 

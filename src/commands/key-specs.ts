@@ -1,6 +1,6 @@
 /**
- * Key specifications (Redis 7.0): where a command's keys stand among its arguments and what it does to
- * them. A specification first finds where keys begin, then how many follow.
+ * Key specifications (Redis 7.0): where a command's keys stand among its arguments and what it does
+ * to them. A specification first finds where keys begin, then how many follow.
  * Source: "Command key specifications" in the Redis documentation; getKeysUsingKeySpecs in db.c.
  */
 import { assert } from "../base/assert.ts";
@@ -9,13 +9,13 @@ import { words } from "./flags.ts";
 
 export type BeginSearch =
   | { readonly type: "index"; readonly index: number }
-  /** Keys follow this word, looked for from argument `startFrom`; below 0: from the end, backwards. */
+  /** Keys follow this word, looked for from argument `startFrom`; below 0: backwards. */
   | { readonly type: "keyword"; readonly keyword: string; readonly startFrom: number };
 
 export type FindKeys =
   /**
-   * `last` counts from the first key; below 0 from the end of the arguments. With `limit` above 1, only
-   * the first 1/limit of the remaining arguments are keys.
+   * `last` counts from the first key; below 0 from the end of the arguments. With `limit` above 1,
+   * only the first 1/limit of the remaining arguments are keys.
    */
   | { readonly type: "range"; readonly last: number; readonly step: number; readonly limit: number }
   /** A count stands `countAt` after the beginning, the first key `firstAt` after it. */
@@ -95,8 +95,8 @@ export interface LegacyRange {
 
 /**
  * The one range that covers the specifications as well as a range can, derived as Redis does
- * (populateCommandLegacyRangeSpec in server.c): a lone range as it is, several joined when their keys
- * stand side by side; what does not fit is left out and makes the keys movable.
+ * (populateCommandLegacyRangeSpec in server.c): a lone range as it is, several joined when their
+ * keys stand side by side; what does not fit is left out and makes the keys movable.
  */
 export function legacyRange(specs: readonly KeySpec[]): LegacyRange {
   let joined: LegacyRange = { first: 0, last: 0, step: 0, movable: false };

@@ -1,4 +1,4 @@
-/** What one command is: the row as a family file writes it, and the row with everything derived from it. */
+/** One command: the row as a family file writes it, and the row with all that follows from it. */
 import { CommandFlag } from "../../assembly/abi.ts";
 import { type Category, categoriesOf, parseFlags, words } from "./flags.ts";
 import { type KeySpec, type LegacyRange, legacyRange } from "./key-specs.ts";
@@ -29,7 +29,7 @@ export interface RowSource {
   /** See `syntax.ts`. */
   readonly syntax?: string;
   readonly subcommands?: readonly RowSource[];
-  /** The body of `<COMMAND> HELP`, one line per line, without title and the entry for HELP itself. */
+  /** The lines of `<COMMAND> HELP` but for the title and the entry of HELP itself. */
   readonly help?: string;
   /** Runs in the host; without it, as the family does. */
   readonly host?: boolean;

@@ -294,8 +294,7 @@ USAGE <key> [SAMPLES <count>]
     arity: -1,
     flags: "admin noscript loading stale no_multi allow_busy",
     since: "1.0.0",
-    complexity:
-      "O(N) when saving, where N is the total number of keys in all databases when saving data, otherwise O(1)",
+    complexity: "O(N) when saving, where N is the number of all keys, otherwise O(1)",
     summary: "Saves the data if told to and ends the server",
     history: ["7.0.0: `NOW`, `FORCE` and `ABORT`."],
     syntax: "[nosave_save(NOSAVE | SAVE)] [NOW@7.0.0] [FORCE@7.0.0] [ABORT@7.0.0]",
@@ -357,8 +356,7 @@ RESET
     categories: "keyspace dangerous",
     host: false,
     since: "4.0.0",
-    complexity:
-      "O(N) where N is the count of clients watching or blocking on keys from both databases.",
+    complexity: "O(N) where N is the number of clients that watch or wait for keys",
     summary: "Exchanges two databases",
     syntax: "index1:integer index2:integer",
   },

@@ -3,8 +3,7 @@ import { latin1Text } from "../base/bytes.ts";
 import { key, keysFrom, range } from "./key-specs.ts";
 import { family } from "./row.ts";
 
-const rangeComplexity =
-  "O(N) where N is the length of the returned string. The complexity is ultimately determined by the returned length, but because creating a substring from an existing string is very cheap, it can be considered O(1) for small strings.";
+const rangeComplexity = "O(N) where N is the length of the answer";
 
 export const stringCommands = family({ group: "string", categories: "string", host: false }, [
   {
@@ -13,8 +12,7 @@ export const stringCommands = family({ group: "string", categories: "string", ho
     flags: "write denyoom fast",
     keys: [key(1, "RW insert")],
     since: "2.0.0",
-    complexity:
-      "O(1). The amortized time complexity is O(1) assuming the appended value is small and the already present value is of any size, since the dynamic string library used by Redis will double the free space available on every reallocation.",
+    complexity: "O(1), amortized, for short values",
     summary: "Adds bytes to the end of a string, which is created if missing",
     syntax: "key#0 value",
   },
@@ -66,8 +64,9 @@ export const stringCommands = family({ group: "string", categories: "string", ho
     since: "6.2.0",
     complexity: "O(1)",
     summary: "Answers the string at a key and may change its expiry",
-    syntax:
-      "key#0 [expiration(EX seconds:integer | PX milliseconds:integer | EXAT unix-time-seconds:unix-time | PXAT unix-time-milliseconds:unix-time | PERSIST)]",
+    syntax: `key#0
+      [expiration(EX seconds:integer | PX milliseconds:integer | EXAT unix-time-seconds:unix-time |
+        PXAT unix-time-milliseconds:unix-time | PERSIST)]`,
   },
   {
     name: "getrange",
@@ -188,8 +187,10 @@ export const stringCommands = family({ group: "string", categories: "string", ho
       "6.2.0: `GET`, `EXAT` and `PXAT`.",
       "7.0.0: `NX` together with `GET`.",
     ],
-    syntax:
-      "key#0 value [condition(NX | XX)@2.6.12] [GET@6.2.0] [expiration(EX seconds:integer@2.6.12 | PX milliseconds:integer@2.6.12 | EXAT unix-time-seconds:unix-time@6.2.0 | PXAT unix-time-milliseconds:unix-time@6.2.0 | KEEPTTL@6.0.0)]",
+    syntax: `key#0 value [condition(NX | XX)@2.6.12] [GET@6.2.0]
+      [expiration(EX seconds:integer@2.6.12 | PX milliseconds:integer@2.6.12 |
+        EXAT unix-time-seconds:unix-time@6.2.0 | PXAT unix-time-milliseconds:unix-time@6.2.0 |
+        KEEPTTL@6.0.0)]`,
   },
   {
     name: "setex",
@@ -217,8 +218,7 @@ export const stringCommands = family({ group: "string", categories: "string", ho
     flags: "write denyoom",
     keys: [key(1, "RW update")],
     since: "2.2.0",
-    complexity:
-      "O(1), not counting the time taken to copy the new string in place. Usually, this string is very small so the amortized complexity is O(1). Otherwise, complexity is O(M) with M being the length of the value argument.",
+    complexity: "O(1) for a short value, else O(M) where M is its length",
     summary: "Writes over part of a string from an offset on",
     syntax: "key#0 offset:integer value",
   },
@@ -245,7 +245,7 @@ export const stringCommands = family({ group: "string", categories: "string", ho
   },
 ]);
 
-/** Only with GET, which may stand anywhere among the options, does SET read the key (setGetKeys in db.c). */
+/** Only with GET, anywhere among the options, does SET read the key (setGetKeys in db.c). */
 function setKeyFlags(argv: readonly Uint8Array[]): readonly string[] {
   const reads = argv.slice(3).some((word) => latin1Text(word).toLowerCase() === "get");
   return reads ? ["RW", "access", "update"] : ["OW", "update"];

@@ -44,7 +44,7 @@ export type Resolved =
   | { readonly error: Uint8Array };
 
 export class CommandTable {
-  /** By the name that clients send. Names are kept as Latin-1 text: a new name may be any bytes. */
+  /** By the name that clients send, as Latin-1 text: a new name may be any bytes. */
   private readonly byName = new Map<string, CommandRow>(allRows.map((row) => [row.name, row]));
 
   /** Top-level rows in the table's order. */
@@ -53,8 +53,8 @@ export class CommandTable {
   }
 
   /**
-   * The directive `rename-command`, where an empty new name removes the command. Answers Redis's reason
-   * for refusing, or nothing. The row keeps its own name in what COMMAND prints, as in Redis.
+   * The directive `rename-command`, where an empty new name removes the command. Answers Redis's
+   * reason for refusing, or nothing. What COMMAND prints keeps the first name, as in Redis.
    */
   rename(from: string, to: string): string | undefined {
     const row = this.byName.get(from.toLowerCase());
@@ -74,7 +74,7 @@ export class CommandTable {
     return rest.length > 0 ? undefined : row.subcommands.find((child) => child.name === sub);
   }
 
-  /** The row that a command line runs, with its subcommand; COMMAND alone is a container that runs. */
+  /** The row that a command line runs: a container's subcommand, or COMMAND alone. */
   lookupLine(argv: readonly Uint8Array[]): CommandRow | undefined {
     const row = this.byName.get(wordAt(argv, 0));
     if (row === undefined || row.subcommands.length === 0 || argv.length === 1) return row;
@@ -131,9 +131,9 @@ export function arityFits(row: CommandRow, count: number): boolean {
 }
 
 /**
- * A container's own row says nothing: its subcommands decide, and the engine does not know them. So it
- * lets pass what any subcommand may do (permissions joined) and forbids only what all are forbidden;
- * the handler asks `resolve` for the rest. HELP is left out of the second, it is restricted in nothing.
+ * A container's own row says nothing: its subcommands decide, and the engine does not know them. So
+ * it lets pass what any subcommand may do (permissions joined) and forbids only what all are
+ * forbidden; the host asks `resolve` for the rest. HELP is left out of the second: it is free.
  */
 function engineFlags(row: CommandRow): number {
   const workers = row.subcommands.filter((child) => child.name !== "help");
