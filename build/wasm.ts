@@ -5,11 +5,11 @@
  *   engine-verify.wasm  that, with invariant walks and assertions on
  * The `.wat` text is checked: no import, and no trace of AssemblyScript's managed runtime.
  */
-import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, statSync, utimesSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export const outputDirectory = join(root, "build", "out");
 
 type Flavour = "engine" | "engine-release" | "engine-verify";
@@ -45,11 +45,14 @@ function flagsOf(flavour: Flavour): string[] {
 export async function buildWasm(flavour: Flavour): Promise<string> {
   mkdirSync(outputDirectory, { recursive: true });
   const wasm = join(outputDirectory, `${flavour}.wasm`);
+  // Under another name until it is whole: a test may be reading the old one.
   const wat = join(outputDirectory, `${flavour}.wat`);
+  const fresh = join(outputDirectory, `${flavour}.${process.pid}.tmp.wasm`);
+  const startedAt = new Date();
   const asc = join(root, "node_modules", "assemblyscript", "bin", "asc.js");
 
   const child = Bun.spawn(
-    ["node", asc, ...flagsOf(flavour), ...sharedFlags, "--use", "abort=", "-o", wasm, "-t", wat],
+    ["node", asc, ...flagsOf(flavour), ...sharedFlags, "--use", "abort=", "-o", fresh, "-t", wat],
     { stdout: "pipe", stderr: "pipe" },
   );
   const [output, errors, status] = await Promise.all([
@@ -60,6 +63,9 @@ export async function buildWasm(flavour: Flavour): Promise<string> {
   if (status !== 0) throw new Error(`asc failed for ${flavour}:\n${output}${errors}`);
   if (errors.includes("WARNING")) process.stderr.write(errors);
   checkText(flavour, readFileSync(wat, "utf8"));
+  // As old as the sources it was made of, so that an edit during the build counts as newer.
+  utimesSync(fresh, startedAt, startedAt);
+  renameSync(fresh, wasm);
   return wasm;
 }
 
