@@ -1,10 +1,10 @@
 /**
- * Redis's glob patterns (stringmatchlen in util.c): `*`, `?`, `[abc]`, `[^a-z]` and `\` before a character
- * that is meant as itself. A class that is never closed ends with the pattern. Both texts are Latin-1,
- * one character per byte.
+ * Redis's glob patterns (stringmatchlen in util.c): `*`, `?`, `[abc]`, `[^a-z]` and `\` before a
+ * character that is meant as itself. A class that is never closed ends with the pattern. Both texts
+ * are Latin-1, one character per byte.
  *
- * Only the last `*` needs to be tried again: if a later part fits at all, it fits after that one too. So
- * the time is at most the product of both lengths, where recursion would be exponential.
+ * Only the last `*` needs to be tried again: if a later part fits at all, it fits after that one
+ * too. So the time is at most the product of both lengths, where recursion would be exponential.
  */
 export function globMatch(pattern: string, text: string, ignoreCase = false): boolean {
   const wanted = ignoreCase ? pattern.toLowerCase() : pattern;

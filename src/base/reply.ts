@@ -1,8 +1,8 @@
 /**
- * A host command's reply as plain data, and its bytes under RESP2 and RESP3. Data commands never come
- * this way: the engine writes their replies itself.
+ * A host command's reply as plain data, and its bytes under RESP2 and RESP3. Data commands never
+ * come this way: the engine writes their replies itself.
  *
- * Encodings follow the RESP specification and, where RESP2 has no such type, Redis's own fall-backs
+ * Encodings follow the RESP specification and, where RESP2 has no such type, Redis's fall-backs
  * (networking.c's addReply family): map -> flat array, set and push -> array, double, big number and
  * verbatim -> bulk, boolean -> integer, null -> `$-1`, null array -> `*-1`.
  */
@@ -81,8 +81,8 @@ export function encodeReply(value: ReplyValue, protocol: Protocol): Uint8Array {
 }
 
 /**
- * The shortest text that reads back as the same double, in Redis 7.2's layout (fpconv): plain unless
- * that takes seven zeros or more, then `1.5e+30`; `inf`, `-inf` and `nan` by name.
+ * The shortest text that reads back as the same double, in Redis 7.2's layout (fpconv): plain
+ * unless that takes seven zeros or more, then `1.5e+30`; `inf`, `-inf` and `nan` by name.
  */
 export function doubleText(value: number): string {
   if (Number.isNaN(value)) return "nan";
