@@ -3,3 +3,5 @@ export { VERIFY } from "./config";
 export { hash32 } from "./base/hash";
 export { keySlot } from "./protocol/crc16";
 export { int64Length, parsedInt64, parseInt64, writeInt64 } from "./protocol/number";
+export { parsedDouble, parseDouble, writeDouble, writeDouble17 } from "./protocol/double";
+export { incrByFloatText, isLongDouble, writeHumanDouble } from "./protocol/long-double";
