@@ -114,7 +114,7 @@ export class Configuration {
     value: StoredOf<Name>,
   ): Outcome<void, ConfigError> {
     const valid = checked(directiveOf(name).schema, value);
-    if (!valid.ok && value !== undefined) return valid;
+    if (!valid.ok) return valid;
     this.#put(name, value);
     return success(undefined);
   }

@@ -99,28 +99,14 @@ export type Schema<Value> = core.$ZodType<Value>;
 export type AnyDirective = Directive<unknown, unknown>;
 
 /** Checks a candidate; the first thing zod has against it becomes the error. */
-export function checked<Stored>(
-  schema: Schema<Stored>,
-  candidate: unknown,
-  octal = false,
-): Parsed<Stored> {
+export function checked<Stored>(schema: Schema<Stored>, candidate: unknown): Parsed<Stored> {
   const result = safeParse(schema, candidate);
-  if (result.success) return success(result.data);
-  return failure(errorOfIssue(result.error.issues[0]!, schema, octal));
+  return result.success ? success(result.data) : failure(errorOfIssue(result.error.issues[0]!));
 }
 
-function errorOfIssue(issue: core.$ZodIssue, schema: Schema<unknown>, octal: boolean): ConfigError {
-  if (issue.code === "too_small" || issue.code === "too_big") {
-    const bag = schema._zod.bag as { minimum?: bigint; maximum?: bigint };
-    return {
-      code: "out-of-range",
-      minimum: bag.minimum ?? 0n,
-      maximum: bag.maximum ?? 0n,
-      octal,
-    };
-  }
+function errorOfIssue(issue: core.$ZodIssue): ConfigError {
   if (issue.code === "invalid_value") {
     return { code: "not-one-of", choices: issue.values.map(String) };
   }
-  return isPlainCode(issue.message) ? { code: issue.message } : { code: "bad-directive" };
+  return isPlainCode(issue.message) ? { code: issue.message } : { code: "wrong-type" };
 }

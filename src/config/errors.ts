@@ -55,6 +55,7 @@ const plainTexts = {
   "sentinel-mode": "sentinel directive while not in sentinel mode",
   "replica-in-cluster": "replicaof directive not allowed in cluster mode",
   "include-depth": "Too many nested include directives",
+  "wrong-type": "value of a wrong type",
   immutable: "can't set immutable config",
   protected: "can't set protected config",
   duplicate: "duplicate parameter",

@@ -1,9 +1,10 @@
-import { bigint, boolean, enum as choice, gte, lte, refine, string } from "zod/mini";
+import { bigint, boolean, enum as choice, gte, lte, refine, safeParse, string } from "zod/mini";
 import {
   checked,
   type Directive,
   type DirectiveFlags,
   failure,
+  type Parsed,
   type Schema,
   success,
   type Unit,
@@ -22,8 +23,20 @@ import { quote } from "./quoting.ts";
 
 /** The kinds most directives are of. Each function makes one row of the table. */
 
-export function range(minimum: bigint, maximum: bigint): Schema<bigint> {
-  return bigint().check(gte(minimum), lte(maximum));
+export interface Range {
+  readonly minimum: bigint;
+  readonly maximum: bigint;
+  readonly schema: Schema<bigint>;
+}
+
+/** Both ends belong to it. */
+export function range(minimum: bigint, maximum: bigint): Range {
+  return { minimum, maximum, schema: bigint().check(gte(minimum), lte(maximum)) };
+}
+
+function within({ minimum, maximum, schema }: Range, value: bigint, octal = false): Parsed<bigint> {
+  if (safeParse(schema, value).success) return success(value);
+  return failure({ code: "out-of-range", minimum, maximum, octal });
 }
 
 /** 0 to 2^31 - 1. */
@@ -71,7 +84,7 @@ interface NumberOptions extends DirectiveFlags {
 /** A whole number; read as a JavaScript number, so beyond 2^53 to the nearest one. */
 export function integer(
   initial: number,
-  schema: Schema<bigint>,
+  bounds: Range,
   unit: Unit,
   options: NumberOptions = {},
 ): Directive<bigint, number> {
@@ -80,11 +93,11 @@ export function integer(
     flags: options,
     unit,
     initial: BigInt(initial),
-    schema,
+    schema: bounds.schema,
     multiple: false,
     parse(words) {
       const value = parseInteger(words[0]!);
-      return value === undefined ? failure({ code: "not-an-integer" }) : checked(schema, value);
+      return value === undefined ? failure({ code: "not-an-integer" }) : within(bounds, value);
     },
     format: (value) => value.toString(),
     read: Number,
@@ -96,15 +109,15 @@ export function integer(
 /** Bytes, with the units of `parseMemory`. */
 export function memory(
   initial: number,
-  schema: Schema<bigint>,
+  bounds: Range,
   options: NumberOptions = {},
 ): Directive<bigint, number> {
   return {
-    ...integer(initial, schema, "bytes", options),
+    ...integer(initial, bounds, "bytes", options),
     kind: "memory",
     parse(words) {
       const value = parseMemory(words[0]!);
-      return value === undefined ? failure({ code: "not-memory" }) : checked(schema, value);
+      return value === undefined ? failure({ code: "not-memory" }) : within(bounds, value);
     },
     rewrite: (value) => [{ text: formatMemory(value), forced: value !== BigInt(initial) }],
   };
@@ -117,7 +130,7 @@ export function memoryOrPercent(
   initial: number,
   flags: DirectiveFlags = {},
 ): Directive<bigint, MemoryOrPercent> {
-  const schema = range(-100n, int64Max);
+  const { schema } = range(-100n, int64Max);
   return {
     kind: "memory-or-percent",
     flags,
@@ -127,12 +140,11 @@ export function memoryOrPercent(
     multiple: false,
     parse(words) {
       const bytes = parseMemory(words[0]!);
-      if (bytes !== undefined) return checked(schema, bytes);
-      const percent = /^(.+)%$/.exec(words[0]!);
-      const share = percent === null ? undefined : parseInteger(percent[1]!);
-      if (share === undefined || share < 0n) return failure({ code: "not-memory-or-percent" });
-      if (share > 100n) return failure({ code: "percent-too-high", maximum: 100n });
-      return success(-share);
+      // Redis keeps both in one signed number, so bytes from 2^63 on turn into a percentage.
+      const value = bytes === undefined ? parsePercent(words[0]!) : BigInt.asIntN(64, bytes);
+      if (value === undefined) return failure({ code: "not-memory-or-percent" });
+      if (value < -100n) return failure({ code: "percent-too-high", maximum: 100n });
+      return success(value);
     },
     format: (value) => (value < 0n ? `${-value}%` : value.toString()),
     read: (value) => (value < 0n ? { percent: Number(-value) } : { bytes: Number(value) }),
@@ -144,19 +156,25 @@ export function memoryOrPercent(
   };
 }
 
+/** The share as a negative number. */
+function parsePercent(text: string): bigint | undefined {
+  const share = text.endsWith("%") ? parseInteger(text.slice(0, -1)) : undefined;
+  return share === undefined || share < 0n ? undefined : -share;
+}
+
 /** File permission bits, written in octal. */
 export function permissions(
   initial: number,
   flags: DirectiveFlags = {},
 ): Directive<bigint, number> {
-  const schema = range(0n, 0o777n);
+  const bounds = range(0n, 0o777n);
   return {
-    ...integer(initial, schema, "count", flags),
+    ...integer(initial, bounds, "count", flags),
     kind: "octal",
     unit: undefined,
     parse(words) {
       const value = parseOctal(words[0]!);
-      return value === undefined ? failure({ code: "not-octal" }) : checked(schema, value, true);
+      return value === undefined ? failure({ code: "not-octal" }) : within(bounds, value, true);
     },
     format: (value) => value.toString(8),
     rewrite: (value) => [{ text: value.toString(8), forced: value !== BigInt(initial) }],

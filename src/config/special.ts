@@ -1,4 +1,4 @@
-import { array, bigint, number, object, string, tuple } from "zod/mini";
+import { array, bigint, enum as choice, number, object, optional, string, tuple } from "zod/mini";
 import {
   checked,
   type Directive,
@@ -21,8 +21,8 @@ export interface SavePoint {
 }
 
 /**
- * `save <seconds> <changes> ...`. In a file, the first line replaces the defaults and later ones add to it;
- * CONFIG SET replaces all.
+ * `save <seconds> <changes> ...`. In a file, the first line replaces the defaults, later ones add to it and
+ * `save ""` takes all back; CONFIG SET replaces all.
  */
 export function savePoints(initial: readonly SavePoint[]): Directive<readonly SavePoint[]> {
   const format = (points: readonly SavePoint[]) =>
@@ -35,12 +35,12 @@ export function savePoints(initial: readonly SavePoint[]): Directive<readonly Sa
     schema: array(object({ seconds: number(), changes: number() })),
     multiple: true,
     parse(words, { loading, seen, previous }) {
-      const numbers = isEmpty(words) ? [] : words;
-      if (numbers.length % 2 !== 0) return failure({ code: "save-parameters" });
+      if (isEmpty(words)) return success([]);
+      if (words.length % 2 !== 0) return failure({ code: "save-parameters" });
       const points: SavePoint[] = [];
-      for (let i = 0; i < numbers.length; i += 2) {
-        const seconds = parseLooseInteger(numbers[i]!);
-        const changes = parseLooseInteger(numbers[i + 1]!);
+      for (let i = 0; i < words.length; i += 2) {
+        const seconds = parseLooseInteger(words[i]!);
+        const changes = parseLooseInteger(words[i + 1]!);
         if (seconds === undefined || seconds < 1n || changes === undefined || changes < 0n) {
           return failure({ code: "save-parameters" });
         }
@@ -213,7 +213,9 @@ export function primaryAddress(flags: DirectiveFlags): Directive<PrimaryAddress 
     flags,
     unit: undefined,
     initial: undefined,
-    schema: object({ host: string(), port: number() }) as Schema<PrimaryAddress | undefined>,
+    schema: optional(object({ host: string(), port: number() })) as Schema<
+      PrimaryAddress | undefined
+    >,
     multiple: true,
     parse(words): Parsed<PrimaryAddress | undefined> {
       if (words.length !== 2) return failure({ code: "argument-count" });
@@ -298,7 +300,7 @@ export function exitModifiers(): Directive<readonly ExitFlag[]> {
     flags: {},
     unit: undefined,
     initial: [],
-    schema: array(string()) as unknown as Schema<readonly ExitFlag[]>,
+    schema: array(choice(["save", "nosave", "now", "force"])),
     multiple: true,
     parse(words): Parsed<readonly ExitFlag[]> {
       const given = words.map((word) => word.toLowerCase());
