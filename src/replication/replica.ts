@@ -1,0 +1,486 @@
+import { latin1 } from "../base/bytes.ts";
+import { BulkReceiver } from "./bulk-receiver.ts";
+import { commandText, type ReplicationContext } from "./context.ts";
+import type { ReplicationHistory } from "./events.ts";
+import { Handshake, isReplid } from "./handshake.ts";
+import { PENDING_STREAM_BYTES_MAX, REPLID_LENGTH } from "./limits.ts";
+
+/** Redis's REPL_STATE_*; the receive states of the handshake are `Handshake`'s. */
+export type ReplicaState =
+  | "none"
+  | "connect"
+  | "connecting"
+  | "handshake"
+  | "transfer"
+  | "connected";
+
+/** Replicas of ours; all must go when our history gets another name or other bytes. */
+export interface SubReplicas {
+  dropAll(): void;
+  noReplicasSinceMs: number;
+}
+
+interface PrimaryAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * The link to our primary: replication.c of Redis 7.0 from "REPLICA_SIDE" on.
+ *
+ *   connect -> connecting -> handshake -> transfer -> connected
+ *      ^___________|____________|___________|____________|   (any failure; retried once a second)
+ *
+ * We ask to go on from the history we have (`resumable`): our own when we were a primary, or the
+ * one of our last primary. Its name and offset are those of `context.history`, since a replica adds
+ * exactly the bytes it applied. The primary answers `+CONTINUE` or sends its whole data set; until
+ * that is loaded, the old data, history and replicas stay, so a failed transfer costs nothing.
+ */
+export class ReplicaSide {
+  primary: PrimaryAddress | null = null;
+  state: ReplicaState = "none";
+  /** Our data is a prefix of the history we name, so PSYNC may ask to go on. */
+  resumable = false;
+  /** Last byte from the primary, for timeouts and INFO. */
+  lastIoMs = 0;
+  /** When the link went down; null: never was up, or is up. */
+  downSinceMs: number | null = null;
+  /** Stream bytes received, applied or not (`slave_read_repl_offset`). */
+  readOffset = 0;
+  /** The snapshot being received; null outside of the transfer. */
+  bulk: BulkReceiver | null = null;
+  linkId = 0;
+  private handshake: Handshake | null = null;
+  /** What +FULLRESYNC told; null when the primary only knows SYNC. */
+  private fullSync: ReplicationHistory | null = null;
+  /** The primary knows offsets: false after SYNC. */
+  private offsetsKnown = false;
+  private rdbBegun = false;
+  /** The image is complete, the shell loads it. */
+  private loading = false;
+  /** The link broke after the image was complete. */
+  private lostWhileLoading = false;
+  private pendingStream: Uint8Array[] = [];
+  private pendingStreamBytes = 0;
+
+  constructor(
+    private readonly context: ReplicationContext,
+    private readonly subReplicas: SubReplicas,
+  ) {}
+
+  get isReplica(): boolean {
+    return this.primary !== null;
+  }
+
+  get linkUp(): boolean {
+    return this.state === "connected";
+  }
+
+  /** How old our data is at most: silence on a link that is up, or the time it is down. */
+  dataAgeMs(): number {
+    if (this.linkUp) return this.context.nowMs - this.lastIoMs;
+    return this.context.nowMs - (this.downSinceMs ?? 0);
+  }
+
+  // --- role ---
+
+  setPrimary(host: string, port: number): void {
+    if (this.primary !== null && this.isCurrent(host, port)) return;
+    const wasPrimary = this.primary === null;
+    this.leaveLink();
+    this.primary = { host, port };
+    if (wasPrimary) {
+      this.resumable = true;
+      this.readOffset = this.context.history.offset;
+      this.context.emit({ kind: "roleChanged", role: "replica" });
+      this.context.log(
+        "notice",
+        "Before turning into a replica, using my own master parameters to synthesize a cached " +
+          "master: I may be able to synchronize with the new master with just a partial transfer.",
+      );
+    }
+    this.context.log("notice", `Connecting to MASTER ${this.primaryText()}`);
+    this.connect();
+  }
+
+  /** At start-up, by configuration: connects with the first cron, asks to go on if restored. */
+  startAs(host: string, port: number, resumable: boolean): void {
+    this.primary = { host, port };
+    this.state = "connect";
+    this.resumable = resumable;
+    this.readOffset = this.context.history.offset;
+  }
+
+  isCurrent(host: string, port: number): boolean {
+    const current = this.primary;
+    return current?.port === port && current.host.toLowerCase() === host.toLowerCase();
+  }
+
+  /** Promotion: the history goes on under a new name, and our replicas must learn it. */
+  unsetPrimary(): void {
+    if (this.primary === null) return;
+    this.leaveLink();
+    this.primary = null;
+    this.state = "none";
+    if (this.resumable) this.context.log("notice", "Discarding previously cached master state.");
+    this.resumable = false;
+    this.downSinceMs = null;
+    const { history } = this.context;
+    history.shift();
+    this.context.log(
+      "warning",
+      `Setting secondary replication ID to ${history.replid2}, valid up to offset: ` +
+        `${history.secondOffset}. New replication ID is ${history.replid}`,
+    );
+    this.subReplicas.dropAll();
+    this.subReplicas.noReplicasSinceMs = this.context.nowMs;
+    this.context.emit({ kind: "resetJournalDb" });
+    this.context.emit({ kind: "roleChanged", role: "primary" });
+  }
+
+  // --- events of the link ---
+
+  onConnected(linkId: number): void {
+    if (linkId !== this.linkId || this.state !== "connecting") return;
+    this.lastIoMs = this.context.nowMs;
+    this.context.log("notice", "Non blocking connect for SYNC fired the event.");
+    this.state = "handshake";
+    const send = (parts: readonly string[]): void => this.sendCommand(parts);
+    this.handshake = new Handshake(this.context, send, this.resumable);
+  }
+
+  onClosed(linkId: number, reason: string): void {
+    if (linkId !== this.linkId) return;
+    switch (this.state) {
+      case "none":
+      case "connect":
+        return;
+      case "connecting":
+        this.context.log("warning", `Error condition on socket for SYNC: ${reason}`);
+        this.state = "connect";
+        return;
+      case "handshake":
+        this.context.log("warning", this.handshake?.silenceText() ?? reason);
+        this.state = "connect";
+        return;
+      case "transfer":
+        if (this.loading) {
+          this.lostWhileLoading = true;
+          return;
+        }
+        this.context.log("warning", `I/O error trying to sync with MASTER: ${reason}`);
+        this.endTransfer();
+        this.state = "connect";
+        this.reconnectAfterFailure();
+        return;
+      case "connected":
+        this.loseStream();
+        this.reconnect();
+        return;
+    }
+  }
+
+  onData(linkId: number, bytes: Uint8Array): void {
+    let rest = bytes;
+    this.received(linkId);
+    while (rest.length > 0 && linkId === this.linkId) {
+      switch (this.state) {
+        case "none":
+        case "connect":
+        case "connecting":
+          return;
+        case "handshake":
+          rest = this.onHandshakeBytes(rest);
+          break;
+        case "transfer":
+          rest = this.onTransferBytes(rest);
+          break;
+        case "connected":
+          this.readOffset += rest.length;
+          this.context.emit({ kind: "streamData", linkId, bytes: rest });
+          return;
+      }
+    }
+  }
+
+  onRdbLoaded(linkId: number): void {
+    if (linkId !== this.linkId || !this.loading) return;
+    const { history, options } = this.context;
+    const pending = this.pendingStream;
+    const lost = this.lostWhileLoading;
+    this.rdbBegun = false;
+    this.endTransfer();
+    this.subReplicas.dropAll();
+    this.offsetsKnown = this.fullSync !== null;
+    if (this.fullSync !== null) history.adopt(this.fullSync.replid, this.fullSync.offset);
+    else history.adopt(this.context.random.hex(REPLID_LENGTH), 0);
+    history.createBacklog(options.backlogBytes);
+    this.resumable = this.offsetsKnown;
+    this.context.log("notice", "MASTER <-> REPLICA sync: Finished with success");
+    this.beginStream(false);
+    if (lost) {
+      this.loseStream();
+      this.reconnect();
+      return;
+    }
+    this.sendAck();
+    for (const part of pending) {
+      this.readOffset += part.length;
+      this.context.emit({ kind: "streamData", linkId, bytes: part });
+    }
+  }
+
+  onRdbFailed(linkId: number, reason: string): void {
+    if (linkId !== this.linkId || this.state !== "transfer") return;
+    this.context.log("warning", `Failed trying to load the MASTER synchronization DB: ${reason}`);
+    this.rdbBegun = false;
+    this.failLink();
+  }
+
+  onAckRequested(linkId: number): void {
+    if (linkId === this.linkId) this.sendAck();
+  }
+
+  /** After a protocol error nothing tells where the stream could go on: full resync. */
+  onStreamBroken(linkId: number, reason: string): void {
+    if (linkId !== this.linkId || this.state !== "connected") return;
+    this.context.log("warning", `Protocol error in the stream of the MASTER: ${reason}`);
+    this.resumable = false;
+    this.loseStream();
+    this.context.emit({ kind: "closePrimary", linkId });
+  }
+
+  /** Any byte is a sign of life. */
+  received(linkId: number): void {
+    if (linkId === this.linkId) this.lastIoMs = this.context.nowMs;
+  }
+
+  sendAck(): void {
+    if (this.state !== "connected" || !this.offsetsKnown) return;
+    this.sendCommand(["REPLCONF", "ACK", String(this.context.history.offset)]);
+  }
+
+  // --- once a second ---
+
+  cron(): void {
+    if (this.primary === null) return;
+    const { nowMs, options } = this.context;
+    if (nowMs - this.lastIoMs > options.timeoutMs) this.onTimeout();
+    if (this.state === "connect") {
+      this.context.log("notice", `Connecting to MASTER ${this.primaryText()}`);
+      this.connect();
+    }
+    this.sendAck();
+    if (this.rdbBegun && !this.lostWhileLoading) this.send("\n");
+  }
+
+  private onTimeout(): void {
+    switch (this.state) {
+      case "none":
+      case "connect":
+        return;
+      case "connecting":
+      case "handshake":
+        this.context.log("warning", "Timeout connecting to the MASTER...");
+        this.failLink();
+        this.reconnectAfterFailure();
+        return;
+      case "transfer":
+        if (this.loading) return;
+        this.context.log(
+          "warning",
+          "Timeout receiving bulk data from MASTER... If the problem persists try to set the " +
+            "'repl-timeout' parameter in redis.conf to a larger value.",
+        );
+        this.failLink();
+        this.reconnectAfterFailure();
+        return;
+      case "connected":
+        this.context.log("warning", "MASTER timeout: no data nor PING received...");
+        this.context.emit({ kind: "closePrimary", linkId: this.linkId });
+        this.loseStream();
+        this.reconnect();
+        return;
+    }
+  }
+
+  // --- handshake ---
+
+  private onHandshakeBytes(bytes: Uint8Array): Uint8Array {
+    const nothing = bytes.subarray(bytes.length);
+    if (this.handshake === null) return nothing;
+    const { outcome, rest } = this.handshake.push(bytes);
+    switch (outcome.kind) {
+      case "more":
+        return rest;
+      case "failed":
+        this.failLink();
+        return nothing;
+      case "fullSync":
+        this.fullSync = outcome.history;
+        this.beginTransfer();
+        return rest;
+      case "continue":
+        this.onContinue(outcome.replid);
+        return rest;
+    }
+  }
+
+  /** A new name for our history is what our own replicas must hear of, so they are disconnected. */
+  private onContinue(replid: string): void {
+    const { history, options } = this.context;
+    this.context.log("notice", "Successful partial resynchronization with master.");
+    if (isReplid(replid) && replid !== history.replid) {
+      this.context.log("notice", `Master replication ID changed to ${replid}`);
+      history.shift(replid);
+      this.subReplicas.dropAll();
+    }
+    history.createBacklog(options.backlogBytes);
+    this.offsetsKnown = true;
+    this.beginStream(true);
+    this.sendAck();
+    this.context.log(
+      "notice",
+      "MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization.",
+    );
+  }
+
+  // --- transfer ---
+
+  private beginTransfer(): void {
+    this.state = "transfer";
+    this.bulk = new BulkReceiver();
+  }
+
+  private onTransferBytes(bytes: Uint8Array): Uint8Array {
+    const nothing = bytes.subarray(bytes.length);
+    if (this.loading) {
+      this.holdStream(bytes);
+      return nothing;
+    }
+    const bulk = this.bulk;
+    if (bulk === null) return nothing;
+    const { context, linkId } = this;
+    const outcome = bulk.push(bytes, {
+      keepAlive: () => undefined,
+      begin: (length) => this.onBulkBegin(length),
+      chunk: (part) => context.emit({ kind: "rdbChunk", linkId, bytes: part }),
+    });
+    switch (outcome.kind) {
+      case "more":
+        return nothing;
+      case "failed":
+        context.log("warning", outcome.text);
+        this.failLink();
+        return nothing;
+      case "complete":
+        this.loading = true;
+        context.log("notice", "MASTER <-> REPLICA sync: Loading DB in memory");
+        context.emit({ kind: "rdbEnd", linkId });
+        return outcome.rest;
+    }
+  }
+
+  private onBulkBegin(length: number | null): void {
+    this.rdbBegun = true;
+    this.context.log(
+      "notice",
+      length === null
+        ? "MASTER <-> REPLICA sync: receiving streamed RDB from master with EOF to parser"
+        : `MASTER <-> REPLICA sync: receiving ${length} bytes from master to parser`,
+    );
+    this.context.emit({ kind: "rdbBegin", linkId: this.linkId, length });
+  }
+
+  /** Commands behind the image, while it is being loaded. */
+  private holdStream(bytes: Uint8Array): void {
+    this.pendingStreamBytes += bytes.length;
+    if (this.pendingStreamBytes > PENDING_STREAM_BYTES_MAX) {
+      this.context.log("warning", "Too many bytes from the MASTER while loading, starting anew");
+      this.failLink();
+      return;
+    }
+    this.pendingStream.push(bytes.slice());
+  }
+
+  private endTransfer(): void {
+    if (this.rdbBegun) this.context.emit({ kind: "rdbAbort", linkId: this.linkId });
+    this.rdbBegun = false;
+    this.loading = false;
+    this.lostWhileLoading = false;
+    this.bulk = null;
+    this.pendingStream = [];
+    this.pendingStreamBytes = 0;
+  }
+
+  // --- stream ---
+
+  private beginStream(resumed: boolean): void {
+    this.state = "connected";
+    this.downSinceMs = null;
+    this.lastIoMs = this.context.nowMs;
+    this.readOffset = this.context.history.offset;
+    this.context.emit({ kind: "streamBegin", linkId: this.linkId, resumed });
+  }
+
+  /** Our replicas stay: perhaps we go on where we stopped. */
+  private loseStream(): void {
+    this.context.log("warning", "Connection with master lost.");
+    if (this.resumable) this.context.log("notice", "Caching the disconnected master state.");
+    this.context.emit({ kind: "streamEnd", linkId: this.linkId });
+    this.readOffset = this.context.history.offset;
+    this.state = "connect";
+    this.downSinceMs = this.context.nowMs;
+  }
+
+  // --- the connection ---
+
+  private connect(): void {
+    const { primary } = this;
+    if (primary === null) return;
+    this.linkId += 1;
+    this.lastIoMs = this.context.nowMs;
+    this.state = "connecting";
+    this.context.emit({ kind: "connectPrimary", linkId: this.linkId, ...primary });
+    this.context.log("notice", "MASTER <-> REPLICA sync started");
+  }
+
+  private reconnect(): void {
+    this.context.log("notice", `Reconnecting to MASTER ${this.primaryText()}`);
+    this.connect();
+  }
+
+  private reconnectAfterFailure(): void {
+    this.context.log("notice", `Reconnecting to MASTER ${this.primaryText()} after failure`);
+    this.connect();
+  }
+
+  /** Gives the link up; the next cron tries again. */
+  private failLink(): void {
+    this.endTransfer();
+    this.context.emit({ kind: "closePrimary", linkId: this.linkId });
+    this.state = "connect";
+  }
+
+  /** Before the role or the primary changes. */
+  private leaveLink(): void {
+    if (this.state === "none" || this.state === "connect") return;
+    if (this.state === "connected") this.loseStream();
+    this.failLink();
+    // Socket callbacks of the link left behind must not reach the next one.
+    this.linkId += 1;
+  }
+
+  private sendCommand(parts: readonly string[]): void {
+    this.send(commandText(parts));
+  }
+
+  private send(text: string): void {
+    this.context.emit({ kind: "sendPrimary", linkId: this.linkId, bytes: latin1(text) });
+  }
+
+  private primaryText(): string {
+    const { primary } = this;
+    return primary === null ? "" : `${primary.host}:${primary.port}`;
+  }
+}
