@@ -76,9 +76,12 @@ export class ReplicationCore {
 
   // --- the stream: direct calls, no effects ---
 
-  /** A primary's own journal, whole commands. Ignored on a replica: its stream is its primary's. */
+  /**
+   * A primary's own journal, whole commands. Ignored on a replica, whose stream is its primary's,
+   * and before the first replica came: the offset counts from the birth of the backlog, as in Redis.
+   */
   feed(bytes: Uint8Array): void {
-    if (!this.replicaSide.isReplica) this.context.history.append(bytes);
+    if (!this.replicaSide.isReplica) this.context.history.backlog?.feed(bytes);
   }
 
   /**
