@@ -113,7 +113,7 @@ export class Configuration {
     name: Name,
     value: StoredOf<Name>,
   ): Outcome<void, ConfigError> {
-    const valid = checked(directiveOf(name).schema, value);
+    const valid = checked(directiveOf(name).schema(), value);
     if (!valid.ok) return valid;
     this.#put(name, value);
     return success(undefined);

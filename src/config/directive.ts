@@ -80,8 +80,11 @@ export interface Directive<Stored, Read = Stored> {
   readonly flags: DirectiveFlags;
   readonly unit: Unit | undefined;
   readonly initial: Stored;
-  /** What a stored value must be; also checks values that do not come as text. */
-  readonly schema: Schema<Stored>;
+  /**
+   * What a stored value must be; also checks values that do not come as text. Built when first asked for:
+   * two hundred schemas at start-up would cost more time than reading the configuration.
+   */
+  schema(): Schema<Stored>;
   /** Takes several words per line; CONFIG SET splits its one value at spaces. */
   readonly multiple: boolean;
   parse(words: readonly string[], context: ParseContext<Stored>): Parsed<Stored>;
@@ -95,6 +98,15 @@ export interface Directive<Stored, Read = Stored> {
 }
 
 export type Schema<Value> = core.$ZodType<Value>;
+
+/** Builds the schema on the first call. */
+export function lazily<Value>(build: () => Schema<Value>): () => Schema<Value> {
+  let schema: Schema<Value> | undefined;
+  return () => {
+    schema ??= build();
+    return schema;
+  };
+}
 
 export type AnyDirective = Directive<unknown, unknown>;
 

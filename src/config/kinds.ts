@@ -4,6 +4,7 @@ import {
   type Directive,
   type DirectiveFlags,
   failure,
+  lazily,
   type Parsed,
   type Schema,
   success,
@@ -26,16 +27,17 @@ import { quote } from "./quoting.ts";
 export interface Range {
   readonly minimum: bigint;
   readonly maximum: bigint;
-  readonly schema: Schema<bigint>;
+  schema(): Schema<bigint>;
 }
 
 /** Both ends belong to it. */
 export function range(minimum: bigint, maximum: bigint): Range {
-  return { minimum, maximum, schema: bigint().check(gte(minimum), lte(maximum)) };
+  const schema = lazily(() => bigint().check(gte(minimum), lte(maximum)));
+  return { minimum, maximum, schema };
 }
 
 function within({ minimum, maximum, schema }: Range, value: bigint, octal = false): Parsed<bigint> {
-  if (safeParse(schema, value).success) return success(value);
+  if (safeParse(schema(), value).success) return success(value);
   return failure({ code: "out-of-range", minimum, maximum, octal });
 }
 
@@ -51,11 +53,11 @@ export const positive64 = range(1n, int64Max);
 export const unsigned64 = range(0n, uint64Max);
 export const portNumber = range(0n, 65535n);
 
-const yesNo = boolean();
+const yesNo = lazily(() => boolean());
 
 export function yesOrNo(
   initial: boolean,
-  flags: DirectiveFlags & { readonly schema?: Schema<boolean> } = {},
+  flags: DirectiveFlags & { readonly schema?: () => Schema<boolean> } = {},
 ): Directive<boolean> {
   const schema = flags.schema ?? yesNo;
   return {
@@ -68,7 +70,7 @@ export function yesOrNo(
     parse(words) {
       const word = words[0]!.toLowerCase();
       if (word !== "yes" && word !== "no") return failure({ code: "not-yes-or-no" });
-      return checked(schema, word === "yes");
+      return checked(schema(), word === "yes");
     },
     format: (value) => (value ? "yes" : "no"),
     read: (value) => value,
@@ -192,7 +194,7 @@ export function enumeration<const Choice extends string>(
   choices: readonly [Choice, ...Choice[]],
   options: EnumerationOptions<NoInfer<Choice>> = {},
 ): Directive<Choice> {
-  const schema = choice(choices) as Schema<Choice>;
+  const schema = lazily(() => choice(choices) as Schema<Choice>);
   return {
     kind: "enumeration",
     flags: options,
@@ -201,7 +203,7 @@ export function enumeration<const Choice extends string>(
     schema,
     multiple: false,
     parse(words) {
-      const result = checked(schema, words[0]!.toLowerCase());
+      const result = checked(schema(), words[0]!.toLowerCase());
       if (!result.ok) return result;
       return success(options.synonyms?.[result.value] ?? result.value);
     },
@@ -213,12 +215,12 @@ export function enumeration<const Choice extends string>(
 }
 
 interface TextOptions extends DirectiveFlags {
-  readonly schema?: Schema<string>;
+  readonly schema?: () => Schema<string>;
   /** May hold any byte; other texts end at a zero byte, as C strings do. */
   readonly binary?: boolean;
 }
 
-const anyText = string();
+const anyText = lazily(() => string());
 
 /** Text with a default. */
 export function text(initial: string, options: TextOptions = {}): Directive<string> {
@@ -233,7 +235,7 @@ export function text(initial: string, options: TextOptions = {}): Directive<stri
     parse(words) {
       const word = words[0]!;
       const end = options.binary === true ? -1 : word.indexOf("\0");
-      return checked(schema, end < 0 ? word : word.slice(0, end));
+      return checked(schema(), end < 0 ? word : word.slice(0, end));
     },
     format: (value) => value,
     read: (value) => value,
@@ -253,8 +255,10 @@ export function optionalText(options: TextOptions = {}): Directive<string> {
 /** A schema of texts that pass a test; `code` names the error of those that do not. */
 export function textWhere(
   ...rules: readonly (readonly [test: (value: string) => boolean, code: PlainCode])[]
-): Schema<string> {
-  return string().check(
-    ...rules.map(([test, code]) => refine<string>(test, { error: code, abort: true })),
+): () => Schema<string> {
+  return lazily(() =>
+    string().check(
+      ...rules.map(([test, code]) => refine<string>(test, { error: code, abort: true })),
+    ),
   );
 }

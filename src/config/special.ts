@@ -4,6 +4,7 @@ import {
   type Directive,
   type DirectiveFlags,
   failure,
+  lazily,
   type Parsed,
   type RewriteLine,
   type Schema,
@@ -32,7 +33,7 @@ export function savePoints(initial: readonly SavePoint[]): Directive<readonly Sa
     flags: {},
     unit: undefined,
     initial,
-    schema: array(object({ seconds: number(), changes: number() })),
+    schema: lazily(() => array(object({ seconds: number(), changes: number() }))),
     multiple: true,
     parse(words, { loading, seen, previous }) {
       if (isEmpty(words)) return success([]);
@@ -76,7 +77,7 @@ export interface BufferLimit {
   readonly softSeconds: number;
 }
 
-const storedLimit = object({ hard: bigint(), soft: bigint(), seconds: bigint() });
+const storedLimit = () => object({ hard: bigint(), soft: bigint(), seconds: bigint() });
 
 /** `client-output-buffer-limit <class> <hard> <soft> <seconds> ...`; unnamed classes keep theirs. */
 export function bufferLimits(
@@ -87,7 +88,9 @@ export function bufferLimits(
     flags: {},
     unit: undefined,
     initial,
-    schema: object({ normal: storedLimit, slave: storedLimit, pubsub: storedLimit }),
+    schema: lazily(() =>
+      object({ normal: storedLimit(), slave: storedLimit(), pubsub: storedLimit() }),
+    ),
     multiple: true,
     parse(words, { previous }): Parsed<StoredBufferLimits> {
       if (words.length % 4 !== 0) return failure({ code: "buffer-limit-count" });
@@ -148,7 +151,7 @@ export function oomScores(initial: OomScores): Directive<OomScores> {
     flags: {},
     unit: undefined,
     initial,
-    schema: tuple([number(), number(), number()]) as Schema<OomScores>,
+    schema: lazily(() => tuple([number(), number(), number()]) as Schema<OomScores>),
     multiple: true,
     parse(words): Parsed<OomScores> {
       if (words.length !== 3) return failure({ code: "argument-count" });
@@ -176,7 +179,7 @@ const bindAddressesMax = 16;
 
 /** `bind <address> ...`; a leading `-` lets an address be unavailable, `*` is every interface. */
 export function addresses(initial: readonly string[]): Directive<readonly string[]> {
-  const schema: Schema<readonly string[]> = array(string());
+  const schema = lazily<readonly string[]>(() => array(string()));
   return {
     kind: "addresses",
     flags: {},
@@ -186,7 +189,7 @@ export function addresses(initial: readonly string[]): Directive<readonly string
     multiple: true,
     parse(words) {
       if (words.length > bindAddressesMax) return failure({ code: "too-many-addresses" });
-      return checked(schema, isEmpty(words) ? [] : [...words]);
+      return checked(schema(), isEmpty(words) ? [] : [...words]);
     },
     format: (list) => list.join(" "),
     read: (list) => list,
@@ -213,9 +216,10 @@ export function primaryAddress(flags: DirectiveFlags): Directive<PrimaryAddress 
     flags,
     unit: undefined,
     initial: undefined,
-    schema: optional(object({ host: string(), port: number() })) as Schema<
-      PrimaryAddress | undefined
-    >,
+    schema: lazily<PrimaryAddress | undefined>(
+      () =>
+        optional(object({ host: string(), port: number() })) as Schema<PrimaryAddress | undefined>,
+    ),
     multiple: true,
     parse(words): Parsed<PrimaryAddress | undefined> {
       if (words.length !== 2) return failure({ code: "argument-count" });
@@ -241,7 +245,7 @@ export function workingDirectory(flags: DirectiveFlags): Directive<string> {
     flags,
     unit: undefined,
     initial: ".",
-    schema: string(),
+    schema: lazily(() => string()),
     multiple: false,
     parse(words, { environment }) {
       const entered = environment.changeDirectory(words[0]!);
@@ -263,7 +267,7 @@ export function percentiles(initial: readonly number[]): Directive<readonly numb
     flags: {},
     unit: "percent",
     initial,
-    schema: array(number()),
+    schema: lazily(() => array(number())),
     multiple: true,
     parse(words) {
       const list: number[] = [];
@@ -300,7 +304,7 @@ export function exitModifiers(): Directive<readonly ExitFlag[]> {
     flags: {},
     unit: undefined,
     initial: [],
-    schema: array(choice(["save", "nosave", "now", "force"])),
+    schema: lazily(() => array(choice(["save", "nosave", "now", "force"]))),
     multiple: true,
     parse(words): Parsed<readonly ExitFlag[]> {
       const given = words.map((word) => word.toLowerCase());
@@ -337,7 +341,7 @@ export function eventClasses(): Directive<string> {
     flags: {},
     unit: undefined,
     initial: "",
-    schema: string(),
+    schema: lazily(() => string()),
     multiple: false,
     parse(words) {
       const letters = parseEventClasses(words[0]!);

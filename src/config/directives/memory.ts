@@ -1,4 +1,5 @@
 import { boolean, refine } from "zod/mini";
+import { lazily } from "../directive.ts";
 import {
   enumeration,
   integer,
@@ -51,7 +52,7 @@ export const memoryDirectives = {
   "lazyfree-lazy-user-del": yesOrNo(false),
   "lazyfree-lazy-user-flush": yesOrNo(false),
   activedefrag: yesOrNo(false, {
-    schema: boolean().check(refine((value) => !value, { error: "active-defrag" })),
+    schema: lazily(() => boolean().check(refine((value) => !value, { error: "active-defrag" }))),
   }),
   "active-defrag-ignore-bytes": memory(100 * mebibyte, positive64),
   "active-defrag-threshold-lower": integer(10, range(0n, 1000n), "percent"),
