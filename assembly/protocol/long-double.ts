@@ -60,6 +60,7 @@ let negative: bool = false;
  * 5119 bytes. Returns NUMBER_FINITE, NUMBER_ZERO, NUMBER_INFINITE or NUMBER_INVALID.
  */
 function readLongDouble(ptr: usize, length: i32): i32 {
+  // Longer, or negative.
   if (<u32>length >= <u32>LONG_DOUBLE_TEXT_MAX) return NUMBER_INVALID;
   let kind = scanNumber(ptr, length, true);
   negative = numberIsNegative();
@@ -110,7 +111,8 @@ function roundToLongDouble(): bool {
 
 /**
  * Adds the numbers in two texts and writes the sum as text: INCRBYFLOAT and HINCRBYFLOAT. Returns its length,
- * or one of the negative `FLOAT_` codes. `out` must have room for LONG_DOUBLE_TEXT_MAX bytes and may be
+ * or one of the negative `FLOAT_` codes. A negative `aLength` means that there is no value yet, which counts
+ * as 0. `out` must have room for LONG_DOUBLE_TEXT_MAX bytes and may be
  * the place of neither text.
  */
 export function incrByFloatText(
@@ -120,7 +122,10 @@ export function incrByFloatText(
   bLength: i32,
   out: usize,
 ): i32 {
-  const aKind = readLongDouble(aPtr, aLength);
+  let aKind = NUMBER_ZERO;
+  mantissa = 0;
+  exponent = 0;
+  if (aLength >= 0) aKind = readLongDouble(aPtr, aLength);
   if (aKind == NUMBER_INVALID) return FLOAT_FIRST_INVALID;
   const aMantissa = mantissa;
   const aExponent = exponent;

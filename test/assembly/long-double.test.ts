@@ -170,6 +170,12 @@ for (const build of await loadBuilds()) {
       }
     });
 
+    test("no value yet counts as zero", () => {
+      expect(add("1e4000", "-1e4000")).toBe("0");
+      const length = incrByFloatText(aPtr, -1, bPtr, put(build, bPtr, "2.50"), out);
+      expect(takeText(build, out, length)).toBe("2.5");
+    });
+
     test("tells which text is wrong", () => {
       const codes = (a: string, b: string) =>
         incrByFloatText(aPtr, put(build, aPtr, a), bPtr, put(build, bPtr, b), out);
