@@ -312,7 +312,8 @@ export class ReplicationCore {
 
   /** replicaofCommand: the checks in its order, the reply last. */
   private onReplicaof(event: ReplicaofEvent): void {
-    const { clientId, host, clientInfo } = event;
+    const { clientId, host } = event;
+    const user = `'${event.clientInfo}'`;
     const { context, replicaSide } = this;
     if (context.options.clusterEnabled) {
       context.send(clientId, "-ERR REPLICAOF not allowed in cluster mode.\r\n");
@@ -321,7 +322,7 @@ export class ReplicationCore {
     if (host.toLowerCase() === "no" && event.port.toLowerCase() === "one") {
       if (replicaSide.isReplica) {
         replicaSide.unsetPrimary();
-        context.log("notice", `MASTER MODE enabled (user request from '${clientInfo}')`);
+        context.log("notice", `MASTER MODE enabled (user request from ${user})`);
       }
       context.send(clientId, "+OK\r\n");
       return;
@@ -345,7 +346,7 @@ export class ReplicationCore {
       return;
     }
     replicaSide.setPrimary(host, port);
-    context.log("notice", `REPLICAOF ${host}:${port} enabled (user request from '${clientInfo}')`);
+    context.log("notice", `REPLICAOF ${host}:${port} enabled (user request from ${user})`);
     context.send(clientId, "+OK\r\n");
   }
 }
