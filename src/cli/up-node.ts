@@ -162,7 +162,10 @@ function leftoverProcess(directory: string): number | undefined {
 
 const LOG_TAIL_BYTES = 8192;
 
-/** Prefers the last line that looks like an error: what follows it is often a mere goodbye. */
+/**
+ * Prefers the last line that looks like an error: what follows it is often a mere goodbye. A complaint about the
+ * configuration file goes over several lines, which belong together.
+ */
 function lastLogLine(directory: string): string {
   let text: string;
   try {
@@ -171,10 +174,17 @@ function lastLogLine(directory: string): string {
   } catch {
     return "";
   }
+  return tellingLine(text);
+}
+
+/** The part of a server's log that says best why it ended, on one line. */
+export function tellingLine(text: string): string {
   const lines = text
     .split("\n")
     .map((line) => line.trim())
     .filter((line) => /\w/.test(line));
+  const config = lines.findLastIndex((line) => line.startsWith("*** FATAL CONFIG FILE ERROR"));
+  if (config >= 0) return lines.slice(config + 1, config + 4).join(": ") || (lines[config] ?? "");
   const telling = lines.filter((line) =>
     /error|fatal|cannot|can't|could not|fail|panic/i.test(line),
   );
