@@ -1,0 +1,37 @@
+/** Every bound of the server outside the engine, with its unit. */
+
+/** Protocol name prefix of CLIENT LIST's `cmd` and of log lines: an argument shown is cut here. */
+export const shownArgumentBytesMax = 128;
+
+/** Slow log entries keep at most so many arguments, each at most so long (slowlog.h). */
+export const slowlogArgumentsMax = 32;
+export const slowlogArgumentBytesMax = 128;
+/** Commands of one slow pipeline that get an entry of their own. */
+export const slowlogBatchMax = 128;
+
+/** Clients looked at for time-outs in one cron call: at least so many (clientsCron). */
+export const clientsCronMin = 5;
+
+/** Connections closed for one reason in a loop never exceed the registry; nothing else is unbounded. */
+
+/** File descriptors that are not for clients (CONFIG_MIN_RESERVED_FDS). */
+export const reservedFileDescriptors = 32;
+
+/** Samples of an instantaneous metric, one each 100 ms (STATS_METRIC_SAMPLES). */
+export const metricSamples = 16;
+
+/** A process title is cut here, bytes. */
+export const processTitleBytesMax = 4096;
+
+/** One slice of active expiry, milliseconds: the loop goes back to clients in between. */
+export const expireSliceMs = 1;
+
+/** Keys looked at by one call into the engine during an expiry or reclaim slice. */
+export const expireSliceKeys = 64;
+export const reclaimSliceKeys = 512;
+
+/** Bytes of chunks that reached us after reading was paused; beyond it the connection is closed. */
+export const heldInputBytesMax = 64 * 1024 * 1024;
+
+/** Distinct error codes counted for INFO errorstats (Redis stops at 128, to bound what scripts can do). */
+export const errorCodesMax = 128;

@@ -1,0 +1,110 @@
+import type { Socket } from "bun";
+import type { Client, ClientLink } from "../node/client.ts";
+import type { Node } from "../node/node.ts";
+
+/** Unsent bytes lie in blocks of at least this size, so that small replies to a slow peer share one. */
+const blockBytesMin = 16 * 1024;
+
+interface Block {
+  readonly bytes: Uint8Array;
+  start: number;
+  end: number;
+}
+
+/**
+ * One socket with a client behind it. What the socket does not take at once is copied and sent when it
+ * drains; the node stops executing the client's commands until then, which bounds what is held.
+ */
+export class Connection implements ClientLink {
+  client: Client | undefined;
+  pendingBytes = 0;
+  readonly fileDescriptor: number;
+  private readonly blocks: Block[] = [];
+  private ending = false;
+  private gone = false;
+
+  constructor(
+    private readonly socket: Socket<Connection>,
+    private readonly node: Node,
+    readonly remoteAddress: string,
+    readonly localAddress: string,
+    readonly unixSocket: boolean,
+  ) {
+    this.fileDescriptor = (socket as unknown as { readonly fd?: number }).fd ?? -1;
+  }
+
+  get pendingCount(): number {
+    return this.blocks.length;
+  }
+
+  send(memory: Uint8Array, offset: number, length: number): void {
+    if (this.gone || this.ending) return;
+    let taken = 0;
+    if (this.pendingBytes === 0) {
+      taken = this.socket.write(memory, offset, length);
+      if (taken === length) return;
+      if (taken < 0) taken = 0;
+    }
+    this.keep(memory, offset + taken, length - taken);
+  }
+
+  private keep(memory: Uint8Array, offset: number, length: number): void {
+    const last = this.blocks[this.blocks.length - 1];
+    let block = last;
+    if (block === undefined || block.bytes.length - block.end < length) {
+      block = { bytes: new Uint8Array(Math.max(length, blockBytesMin)), start: 0, end: 0 };
+      this.blocks.push(block);
+    }
+    block.bytes.set(memory.subarray(offset, offset + length), block.end);
+    block.end += length;
+    this.pendingBytes += length;
+  }
+
+  pauseReading(): void {
+    if (!this.gone) this.socket.pause();
+  }
+
+  resumeReading(): void {
+    if (!this.gone) this.socket.resume();
+  }
+
+  closeAfterSending(): void {
+    this.ending = true;
+    if (this.pendingBytes === 0 && !this.gone) this.socket.end();
+  }
+
+  destroy(): void {
+    if (this.gone) return;
+    this.gone = true;
+    this.blocks.length = 0;
+    this.pendingBytes = 0;
+    this.socket.terminate();
+  }
+
+  // Events of the socket.
+
+  onData(chunk: Uint8Array): void {
+    if (this.client !== undefined && !this.ending) this.node.receive(this.client, chunk);
+  }
+
+  onDrain(): void {
+    while (this.blocks.length > 0 && !this.gone) {
+      const block = this.blocks[0] as Block;
+      const wanted = block.end - block.start;
+      const taken = this.socket.write(block.bytes, block.start, wanted);
+      if (taken <= 0) return;
+      block.start += taken;
+      this.pendingBytes -= taken;
+      if (taken < wanted) return;
+      this.blocks.shift();
+    }
+    if (this.gone) return;
+    if (this.ending) this.socket.end();
+    else if (this.client !== undefined) this.node.onDrained(this.client);
+  }
+
+  onClose(): void {
+    this.gone = true;
+    if (this.client !== undefined) this.node.release(this.client);
+  }
+}

@@ -1,0 +1,98 @@
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { dirname } from "node:path";
+import { getSystemErrorMap } from "node:util";
+import { latin1Text } from "../base/bytes.ts";
+import type { ConfigEnvironment } from "../config/directive.ts";
+import { failure, type Outcome, success } from "../config/directive.ts";
+
+/** The C library's text for a failed system call: `No such file or directory`. */
+export function systemErrorText(reason: unknown): string {
+  const { code, message } = reason as { readonly code?: string; readonly message?: string };
+  return code === undefined ? (message ?? String(reason)) : errorCodeText(code);
+}
+
+export function errorCodeText(code: string): string {
+  for (const [, [name, text]] of getSystemErrorMap()) {
+    if (name === code) return text.charAt(0).toUpperCase() + text.slice(1);
+  }
+  return code;
+}
+
+export function readText(path: string): Outcome<string, string> {
+  try {
+    return success(latin1Text(readFileSync(path)));
+  } catch (reason) {
+    return failure(systemErrorText(reason));
+  }
+}
+
+/**
+ * Replaces a file as a whole: temporary file beside it, fsync, rename, fsync of the directory. After a
+ * crash either the old or the new content is there. Answers the reason when it cannot be done.
+ */
+export function replaceFile(path: string, content: Uint8Array): string | undefined {
+  const temporary = `${path}.tmp-${process.pid}`;
+  try {
+    const file = openSync(temporary, "w", 0o644);
+    try {
+      for (let at = 0; at < content.length; ) at += writeSync(file, content, at);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, path);
+    syncDirectory(dirname(path));
+    return undefined;
+  } catch (reason) {
+    try {
+      unlinkSync(temporary);
+    } catch {
+      // It was never made.
+    }
+    return systemErrorText(reason);
+  }
+}
+
+/** Makes a rename or a new name in the directory last. */
+export function syncDirectory(path: string): void {
+  const directory = openSync(path, "r");
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+/** The outside world as reading a configuration needs it. */
+export function configEnvironment(isCommand: (name: string) => boolean): ConfigEnvironment {
+  return {
+    readFile: readText,
+    expandPattern: (pattern) => [...new Bun.Glob(pattern).scanSync({ dot: true })].sort(),
+    changeDirectory: (path) => {
+      try {
+        process.chdir(path);
+        return success(process.cwd());
+      } catch (reason) {
+        return failure(systemErrorText(reason));
+      }
+    },
+    logFileFault: (path) => {
+      try {
+        closeSync(openSync(path, "a"));
+        return undefined;
+      } catch (reason) {
+        return systemErrorText(reason);
+      }
+    },
+    isCommand,
+    userFault: () => undefined,
+  };
+}

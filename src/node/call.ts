@@ -1,0 +1,115 @@
+import { ClientFlag, type Command, Client as Field } from "../../assembly/abi.ts";
+import { latin1Text } from "../base/bytes.ts";
+import { error, type Protocol, type ReplyValue } from "../base/reply.ts";
+import type { CommandRow } from "../commands/row.ts";
+import type { Client } from "./client.ts";
+import type { Node } from "./node.ts";
+
+/** A host command in hand: who calls, and with what. */
+export class HostCall {
+  constructor(
+    readonly node: Node,
+    readonly client: Client,
+    readonly id: Command,
+    /** The row that was called: of the subcommand, if the command has some. */
+    readonly row: CommandRow,
+    /** With the command's own name at 0. */
+    readonly argv: readonly Uint8Array[],
+    /** Part of a transaction: must answer at once. */
+    readonly insideExec: boolean,
+    /** Wall clock of the call, milliseconds. */
+    readonly nowMs: number,
+  ) {}
+
+  get count(): number {
+    return this.argv.length;
+  }
+
+  /** Argument `index` as Latin-1 text, one code unit per byte; empty when there is none. */
+  text(index: number): string {
+    const argument = this.argv[index];
+    return argument === undefined ? "" : latin1Text(argument);
+  }
+
+  /** Argument `index` in lower case, to be compared with options. */
+  word(index: number): string {
+    return this.text(index).toLowerCase();
+  }
+
+  bytes(index: number): Uint8Array {
+    return this.argv[index] ?? noBytes;
+  }
+
+  /** The argument as a signed 64-bit decimal integer that a double holds exactly; undefined if it is none. */
+  integer(index: number): number | undefined {
+    return parseInteger(this.text(index));
+  }
+
+  get protocol(): Protocol {
+    return this.node.engine.clientWord(this.client.handle, Field.Protocol) === 3 ? 3 : 2;
+  }
+
+  get database(): number {
+    return this.node.engine.clientWord(this.client.handle, Field.Database);
+  }
+
+  hasFlag(flag: ClientFlag): boolean {
+    return (this.node.engine.clientFlags(this.client.handle) & flag) !== 0;
+  }
+
+  /** MULTI has been said and EXEC not yet. */
+  get inMulti(): boolean {
+    return this.hasFlag(ClientFlag.Multi);
+  }
+}
+
+/** The reply comes later: the client is parked, and `begin` is given the way to answer it. */
+export interface Later {
+  readonly kind: "later";
+  /** Called once the client is parked. `answer` may be called from anywhere, once. */
+  readonly begin: (answer: (reply: ReplyValue) => void) => void;
+}
+
+/** Nothing is sent: the command has no reply (CLIENT REPLY OFF), or has sent it by itself. */
+export interface Silent {
+  readonly kind: "silent";
+}
+
+export const silent: Silent = { kind: "silent" };
+
+export type HostReply = ReplyValue | Later | Silent;
+
+export type Handler = (call: HostCall) => HostReply;
+
+/** Handlers of a container by the name of the subcommand. */
+export type Subcommands = Readonly<Record<string, Handler>>;
+
+/** A handler that goes by the row of the subcommand; `Node` has looked it up and checked its arity. */
+export function container(subcommands: Subcommands): Handler {
+  return (call) => {
+    const handler = subcommands[call.row.name];
+    return handler === undefined ? subcommandSyntaxError(call) : handler(call);
+  };
+}
+
+/** Redis's addReplySubcommandSyntaxError. */
+export function subcommandSyntaxError(call: HostCall): ReplyValue {
+  const given = call.text(1).slice(0, 128);
+  return error(
+    `ERR unknown subcommand or wrong number of arguments for '${given}'. ` +
+      `Try ${call.text(0).toUpperCase()} HELP.`,
+  );
+}
+
+export const syntaxError: ReplyValue = error("ERR syntax error");
+export const notAnInteger: ReplyValue = error("ERR value is not an integer or out of range");
+
+/** A decimal integer in Redis's strict form (string2ll): no blanks, no plus, no leading zeros. */
+export function parseInteger(text: string): number | undefined {
+  if (!/^(?:0|-?[1-9][0-9]{0,18})$/.test(text)) return undefined;
+  const value = BigInt(text);
+  if (value !== BigInt.asIntN(64, value)) return undefined;
+  return Number(value);
+}
+
+const noBytes = new Uint8Array(0);

@@ -1,0 +1,157 @@
+import { Stat } from "../../assembly/abi.ts";
+import {
+  clientsCronMin,
+  expireSliceKeys,
+  expireSliceMs,
+  reclaimSliceKeys,
+} from "../base/limits.ts";
+import { type Client, ClientState } from "./client.ts";
+import type { Node } from "./node.ts";
+
+/**
+ * What happens by itself, `hz` times a second: expiry, lazy freeing, idle clients, metrics.
+ *
+ * Active expiry follows Redis's slow cycle (expire.c): at most 25 % of the CPU at effort 1, 43 % at effort
+ * 10, and only while a good part of the keys looked at had expired. Other than in Redis, the time is not
+ * spent in one go: slices of a millisecond alternate with the clients' commands.
+ */
+export class Cron {
+  /** DEBUG PAUSE-CRON. */
+  paused = false;
+  /** DEBUG SET-ACTIVE-EXPIRE. */
+  activeExpire = true;
+  private clientQueue: Client[] = [];
+  private lastMetricMs = 0;
+  private sliceScheduled = false;
+
+  constructor(private readonly node: Node) {}
+
+  /** Milliseconds between two calls, from `hz`; with dynamic-hz more clients mean more calls. */
+  get intervalMs(): number {
+    const { configuration, clients } = this.node;
+    let hz = configuration.get("hz");
+    if (configuration.get("dynamic-hz")) {
+      while (clients.size / hz > clientsPerCall && hz < hzMax) hz *= 2;
+    }
+    return 1000 / Math.min(hz, hzMax);
+  }
+
+  tick(): void {
+    const { node } = this;
+    const { clock } = node.modules;
+    clock.resync();
+    if (this.paused) return;
+    const nowMs = clock.nowMs();
+    if (nowMs - this.lastMetricMs >= 100) this.sampleMetrics(nowMs);
+    const pauseEndMs = node.pauses.nextEndMs;
+    if (pauseEndMs !== undefined && pauseEndMs <= nowMs) node.applyPauses(nowMs);
+    this.visitClients(nowMs);
+    node.replication.cron(nowMs);
+    node.cluster?.cron(nowMs);
+    node.waits.check(node.replication, nowMs);
+    node.shutdown?.tick(nowMs);
+    this.beginExpiry();
+    this.beginReclaim();
+  }
+
+  private sampleMetrics(nowMs: number): void {
+    const { stats, engine } = this.node;
+    this.lastMetricMs = nowMs;
+    stats.operations.sample(engine.stat(Stat.Commands), nowMs);
+    stats.input.sample(stats.netInputBytes, nowMs);
+    stats.output.sample(stats.netOutputBytes, nowMs);
+  }
+
+  /** Looks at enough clients to see each once a second (clientsCron). */
+  private visitClients(nowMs: number): void {
+    const { clients, configuration } = this.node;
+    const timeoutMs = configuration.get("timeout") * 1000;
+    let left = Math.max(clientsCronMin, Math.ceil(clients.size / configuration.get("hz")));
+    if (this.clientQueue.length === 0) this.clientQueue = [...clients];
+    while (left-- > 0) {
+      const client = this.clientQueue.pop();
+      if (client === undefined) return;
+      if (client.closed) continue;
+      if (client.link.pendingBytes > 0) this.node.checkOutput(client);
+      if (timeoutMs > 0) this.closeIdle(client, nowMs, timeoutMs);
+    }
+  }
+
+  private closeIdle(client: Client, nowMs: number, timeoutMs: number): void {
+    const exempt = client.kind !== "normal" || client.state === ClientState.Blocked;
+    // Redis counts in whole seconds and closes once the number is exceeded.
+    if (exempt || client.closed || nowMs - client.lastActiveMs <= timeoutMs) return;
+    this.node.log.verbose("Closing idle client");
+    this.node.drop(client);
+  }
+
+  // Expiry: a budget per call, spent in slices.
+
+  private beginExpiry(): void {
+    const { node } = this;
+    if (!this.activeExpire || this.sliceScheduled) return;
+    // A replica's primary decides what has expired; a paused primary changes nothing.
+    if (node.replication.isReplica || node.pauses.holding) return;
+    const effort = node.configuration.get("active-expire-effort") - 1;
+    const share = (cpuShareBase + 2 * effort) / 100;
+    const acceptable = (acceptableStaleBase - effort) / 100;
+    this.expireSlice(this.intervalMs * share, acceptable);
+  }
+
+  private expireSlice(budgetMs: number, acceptable: number): void {
+    const { node } = this;
+    const { clock } = node.modules;
+    const started = clock.monotonicMs();
+    const nowMs = clock.nowMs();
+    let expired = 0;
+    let elapsed = 0;
+    do {
+      expired = node.engine.expireCycle(nowMs, expireSliceKeys);
+      elapsed = clock.monotonicMs() - started;
+    } while (expired > expireSliceKeys * acceptable && elapsed < Math.min(expireSliceMs, budgetMs));
+    node.stats.expireCycleMs += elapsed;
+    node.takeJournal();
+    const leftMs = budgetMs - elapsed;
+    if (expired <= expireSliceKeys * acceptable) return;
+    if (leftMs <= 0) {
+      node.stats.expireTimeCapReached++;
+      return;
+    }
+    this.sliceScheduled = true;
+    node.modules.system.after(0, () => {
+      this.sliceScheduled = false;
+      this.expireSlice(leftMs, acceptable);
+    });
+  }
+
+  private reclaimScheduled = false;
+
+  private beginReclaim(): void {
+    if (!this.reclaimScheduled && this.node.engine.stat(Stat.LazyfreePending) > 0) {
+      this.reclaimSlice();
+    }
+  }
+
+  private reclaimSlice(): void {
+    const { engine, modules } = this.node;
+    const started = modules.clock.monotonicMs();
+    let left = 0;
+    do {
+      left = engine.reclaim(reclaimSliceKeys);
+    } while (left > 0 && modules.clock.monotonicMs() - started < expireSliceMs);
+    if (left === 0) return;
+    this.reclaimScheduled = true;
+    modules.system.after(0, () => {
+      this.reclaimScheduled = false;
+      this.reclaimSlice();
+    });
+  }
+}
+
+/** MAX_CLIENTS_PER_CLOCK_TICK and CONFIG_MAX_HZ. */
+const clientsPerCall = 200;
+const hzMax = 500;
+
+/** ACTIVE_EXPIRE_CYCLE_SLOW_TIME_PERC and _ACCEPTABLE_STALE, both per cent. */
+const cpuShareBase = 25;
+const acceptableStaleBase = 10;

@@ -1,0 +1,165 @@
+/**
+ * What the node asks of replication and of the cluster. `Node` starts with the standalone answers below;
+ * `src/node/replication.ts` and `src/node/cluster.ts` put their own in place (`node.replication = ...`,
+ * `node.cluster = ...`) before the listeners open.
+ */
+import type { RedirectKind } from "../../assembly/abi.ts";
+import { array, bulk, emptyArray, integer, type ReplyValue } from "../base/reply.ts";
+import type { Client } from "./client.ts";
+
+export interface ReplicationHooks {
+  readonly isReplica: boolean;
+  /** True while this replica's link to its primary is up; meaningless on a primary. */
+  readonly linkUp: boolean;
+  /** The replication ID and offset, for INFO and for snapshots. */
+  readonly id: string;
+  readonly offset: number;
+  /** Replicas attached and online. */
+  readonly replicaCount: number;
+  /**
+   * Journal bytes of the call that just ended: a view, good until this returns. Called before the replies
+   * of the same call are sent.
+   */
+  onJournal(bytes: Uint8Array): void;
+  /** The lines of INFO replication after the title. */
+  infoLines(): readonly string[];
+  /** Counters that INFO stats shows. */
+  readonly counters: ReplicationCounters;
+  role(): ReplyValue;
+  /** How many replicas have acknowledged `offset`. */
+  acknowledgedBy(offset: number): number;
+  /** Asks the replicas for acknowledgements, as WAIT does. */
+  requestAcknowledgements(): void;
+  /** DEBUG CHANGE-REPL-ID. */
+  changeId(): void;
+  /** Once a second and once per cron call. */
+  cron(nowMs: number): void;
+  /** A client that is (or was) a replica or the primary's link has gone. */
+  onClientGone(client: Client): void;
+  /** Number of replicas that have not yet received all of the journal: SHUTDOWN waits for them. */
+  readonly laggingReplicas: number;
+  /** Bytes held by the backlog and by replicas' output. */
+  readonly bufferBytes: { readonly backlog: number; readonly total: number };
+}
+
+export interface ReplicationCounters {
+  readonly fullSyncs: number;
+  readonly partialSyncs: number;
+  readonly partialSyncErrors: number;
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+  readonly inputPerSecond: number;
+  readonly outputPerSecond: number;
+}
+
+export interface ClusterHooks {
+  /** The error of a redirect, without `-`: `MOVED 1 127.0.0.1:7001`. */
+  redirect(slot: number, kind: RedirectKind, client: Client): string;
+  /** Connections on the bus, and the bytes they hold. */
+  readonly linkCount: number;
+  readonly linkBytes: number;
+  cron(nowMs: number): void;
+  /** Lets the cluster save its file before the process ends. */
+  onShutdown(): void;
+}
+
+/** A primary without replicas, journal off. */
+export class StandaloneReplication implements ReplicationHooks {
+  readonly isReplica = false;
+  readonly linkUp = true;
+  readonly offset = 0;
+  readonly replicaCount = 0;
+  readonly laggingReplicas = 0;
+  readonly bufferBytes = { backlog: 0, total: 0 };
+  readonly counters: ReplicationCounters = {
+    fullSyncs: 0,
+    partialSyncs: 0,
+    partialSyncErrors: 0,
+    inputBytes: 0,
+    outputBytes: 0,
+    inputPerSecond: 0,
+    outputPerSecond: 0,
+  };
+
+  constructor(
+    public id: string,
+    private readonly newId: () => string,
+    private readonly backlogBytes: () => number,
+  ) {}
+
+  onJournal(): void {
+    // Nobody follows.
+  }
+
+  infoLines(): string[] {
+    return [
+      "role:master",
+      "connected_slaves:0",
+      "master_failover_state:no-failover",
+      `master_replid:${this.id}`,
+      `master_replid2:${"0".repeat(40)}`,
+      "master_repl_offset:0",
+      "second_repl_offset:-1",
+      "repl_backlog_active:0",
+      `repl_backlog_size:${this.backlogBytes()}`,
+      "repl_backlog_first_byte_offset:0",
+      "repl_backlog_histlen:0",
+    ];
+  }
+
+  role(): ReplyValue {
+    return array([bulk("master"), integer(0), emptyArray]);
+  }
+
+  acknowledgedBy(): number {
+    return 0;
+  }
+
+  requestAcknowledgements(): void {
+    // Nobody to ask.
+  }
+
+  changeId(): void {
+    this.id = this.newId();
+  }
+
+  cron(): void {
+    // Nothing is due.
+  }
+
+  onClientGone(): void {
+    // No replicas.
+  }
+}
+
+/** What INFO persistence tells of snapshots. */
+export interface PersistenceFacts {
+  readonly loading: boolean;
+  readonly saving: boolean;
+  /** `Stat.Dirty` when the last snapshot was taken. */
+  readonly dirtyAtSave: number;
+  readonly lastSaveOk: boolean;
+  /** -1: none yet. */
+  readonly lastSaveSeconds: number;
+  /** -1: none is being taken. */
+  readonly currentSaveSeconds: number;
+  readonly saves: number;
+  readonly loadedKeys: number;
+  readonly loadedExpired: number;
+}
+
+export interface PersistenceHooks {
+  readonly facts: PersistenceFacts;
+}
+
+export const noPersistence: PersistenceFacts = {
+  loading: false,
+  saving: false,
+  dirtyAtSave: 0,
+  lastSaveOk: true,
+  lastSaveSeconds: -1,
+  currentSaveSeconds: -1,
+  saves: 0,
+  loadedKeys: 0,
+  loadedExpired: 0,
+};

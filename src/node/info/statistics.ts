@@ -1,0 +1,61 @@
+import { Stat } from "../../../assembly/abi.ts";
+import type { Node } from "../node.ts";
+
+export function statistics(node: Node): string[] {
+  const { stats, engine } = node;
+  const { counters } = node.replication;
+  const kilobytes = (perSecond: number): string => (perSecond / 1024).toFixed(2);
+  return [
+    `total_connections_received:${stats.connectionsReceived}`,
+    `total_commands_processed:${engine.stat(Stat.Commands)}`,
+    `instantaneous_ops_per_sec:${Math.floor(stats.operations.perSecond)}`,
+    `total_net_input_bytes:${stats.netInputBytes + counters.inputBytes}`,
+    `total_net_output_bytes:${stats.netOutputBytes + counters.outputBytes}`,
+    `total_net_repl_input_bytes:${counters.inputBytes}`,
+    `total_net_repl_output_bytes:${counters.outputBytes}`,
+    `instantaneous_input_kbps:${kilobytes(stats.input.perSecond)}`,
+    `instantaneous_output_kbps:${kilobytes(stats.output.perSecond)}`,
+    `instantaneous_input_repl_kbps:${kilobytes(counters.inputPerSecond)}`,
+    `instantaneous_output_repl_kbps:${kilobytes(counters.outputPerSecond)}`,
+    `rejected_connections:${stats.connectionsRejected}`,
+    `sync_full:${counters.fullSyncs}`,
+    `sync_partial_ok:${counters.partialSyncs}`,
+    `sync_partial_err:${counters.partialSyncErrors}`,
+    `expired_keys:${engine.stat(Stat.ExpiredKeys)}`,
+    `expired_stale_perc:${engine.stat(Stat.ExpiredStalePercent).toFixed(2)}`,
+    `expired_time_cap_reached_count:${stats.expireTimeCapReached}`,
+    `expire_cycle_cpu_milliseconds:${Math.floor(stats.expireCycleMs)}`,
+    `evicted_keys:${engine.stat(Stat.EvictedKeys)}`,
+    "evicted_clients:0",
+    "total_eviction_exceeded_time:0",
+    "current_eviction_exceeded_time:0",
+    `keyspace_hits:${engine.stat(Stat.KeyspaceHits)}`,
+    `keyspace_misses:${engine.stat(Stat.KeyspaceMisses)}`,
+    "pubsub_channels:0",
+    "pubsub_patterns:0",
+    "pubsubshard_channels:0",
+    // Snapshots are taken without a fork.
+    "latest_fork_usec:0",
+    "total_forks:0",
+    "migrate_cached_sockets:0",
+    "slave_expires_tracked_keys:0",
+    "active_defrag_hits:0",
+    "active_defrag_misses:0",
+    "active_defrag_key_hits:0",
+    "active_defrag_key_misses:0",
+    "total_active_defrag_time:0",
+    "current_active_defrag_time:0",
+    "tracking_total_keys:0",
+    "tracking_total_items:0",
+    "tracking_total_prefixes:0",
+    "unexpected_error_replies:0",
+    `total_error_replies:${node.errorReplies}`,
+    "dump_payload_sanitizations:0",
+    `total_reads_processed:${stats.reads}`,
+    `total_writes_processed:${stats.writes}`,
+    "io_threaded_reads_processed:0",
+    "io_threaded_writes_processed:0",
+    "reply_buffer_shrinks:0",
+    "reply_buffer_expands:0",
+  ];
+}

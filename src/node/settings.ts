@@ -1,0 +1,88 @@
+import { ClientFlag, Gate, MaxMemoryPolicy, Setting } from "../../assembly/abi.ts";
+import type { DirectiveName } from "../config/directives.ts";
+import type { Node } from "./node.ts";
+
+/** Engine settings that are a directive's value, yes-or-no as 1 and 0. */
+const engineSettings = [
+  ["maxmemory", Setting.MaxMemory],
+  ["maxmemory-samples", Setting.MaxMemorySamples],
+  ["proto-max-bulk-len", Setting.ProtoMaxBulkLength],
+  ["client-query-buffer-limit", Setting.QueryBufferLimit],
+  ["lazyfree-lazy-expire", Setting.LazyExpire],
+  ["lazyfree-lazy-user-del", Setting.LazyUserDelete],
+  ["lazyfree-lazy-user-flush", Setting.LazyUserFlush],
+  ["lazyfree-lazy-server-del", Setting.LazyServerDelete],
+  ["rdbcompression", Setting.RdbCompression],
+  ["rdbchecksum", Setting.RdbChecksum],
+  ["lfu-log-factor", Setting.LfuLogFactor],
+  ["lfu-decay-time", Setting.LfuDecayTime],
+  ["replica-read-only", Setting.ReplicaReadOnly],
+  ["cluster-enabled", Setting.ClusterEnabled],
+  ["cluster-allow-reads-when-down", Setting.ClusterAllowReadsWhenDown],
+  ["active-expire-effort", Setting.ActiveExpireEffort],
+] as const satisfies readonly (readonly [DirectiveName, Setting])[];
+
+const policies: Readonly<Record<string, MaxMemoryPolicy>> = {
+  noeviction: MaxMemoryPolicy.NoEviction,
+  "allkeys-lru": MaxMemoryPolicy.AllKeysLru,
+  "allkeys-lfu": MaxMemoryPolicy.AllKeysLfu,
+  "allkeys-random": MaxMemoryPolicy.AllKeysRandom,
+  "volatile-lru": MaxMemoryPolicy.VolatileLru,
+  "volatile-lfu": MaxMemoryPolicy.VolatileLfu,
+  "volatile-random": MaxMemoryPolicy.VolatileRandom,
+  "volatile-ttl": MaxMemoryPolicy.VolatileTtl,
+};
+
+/**
+ * Hands the configuration to the engine and to what is read on every call, now and after each CONFIG SET.
+ * Directives that belong to a socket, to replication or to the cluster have listeners where those live.
+ */
+export function applySettings(node: Node): void {
+  const { configuration, engine } = node;
+  const listen = (names: readonly DirectiveName[], apply: () => void): void => {
+    apply();
+    configuration.onChange(names, () => {
+      apply();
+      return undefined;
+    });
+  };
+
+  for (const [name, setting] of engineSettings) {
+    listen([name], () => engine.set(setting, Number(configuration.get(name))));
+  }
+  listen(["maxmemory"], () => node.setGate(Gate.MaxMemory, configuration.get("maxmemory") > 0));
+  listen(["maxmemory-policy"], () => {
+    const policy = policies[configuration.get("maxmemory-policy")];
+    engine.set(Setting.MaxMemoryPolicy, policy ?? MaxMemoryPolicy.NoEviction);
+  });
+  listen(["sanitize-dump-payload"], () => {
+    engine.set(
+      Setting.SanitizePayload,
+      configuration.get("sanitize-dump-payload") === "no" ? 0 : 1,
+    );
+  });
+  engine.set(Setting.ActiveExpire, 1);
+
+  listen(["slowlog-log-slower-than", "slowlog-max-len", "latency-tracking"], () => {
+    node.tuning.slowlogMicroseconds = configuration.get("slowlog-log-slower-than");
+    node.tuning.slowlogLengthMax = configuration.get("slowlog-max-len");
+    node.tuning.trackLatency = configuration.get("latency-tracking");
+    node.slowlog.trim(node.tuning.slowlogLengthMax);
+  });
+  listen(["loglevel"], () => {
+    node.log.level = configuration.get("loglevel");
+  });
+  configuration.onChange(["requirepass"], () => {
+    onPasswordChange(node);
+    return undefined;
+  });
+}
+
+/** Taking the password away lets everybody in; a new one asks only those who come later, as in Redis. */
+function onPasswordChange(node: Node): void {
+  if (node.configuration.get("requirepass") !== "") return;
+  for (const client of node.clients) {
+    client.authenticated = true;
+    node.engine.setClientFlag(client.handle, ClientFlag.NeedsAuth, false);
+  }
+}

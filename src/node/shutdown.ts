@@ -1,0 +1,124 @@
+import type { HostCall } from "./call.ts";
+import type { Node, ShutdownRequest } from "./node.ts";
+
+/** What happens to the process at the end; `main.ts` provides it. */
+export interface ShutdownSystem {
+  /** Stops listening, removes the pid file and the unix socket. */
+  closeEverything(): void;
+  exit(code: number): void;
+}
+
+export type ShutdownStart =
+  /** The process is ending; nothing more is answered. */
+  | { readonly kind: "ending" }
+  /** Replicas still have to catch up; `onAborted` will be called if SHUTDOWN ABORT comes. */
+  | { readonly kind: "waiting" }
+  | { readonly kind: "failed" };
+
+/**
+ * The orderly end (prepareForShutdown and finishShutdown in Redis's server.c): pause writes, wait up to
+ * `shutdown-timeout` for replicas that lag, save, close, exit 0.
+ */
+export class Shutdown {
+  private waiting: { readonly request: ShutdownRequest; readonly untilMs: number } | undefined;
+  private readonly abortListeners: (() => void)[] = [];
+  /** Saves the dataset as the request asks; a text is why it failed. Set once persistence exists. */
+  save: ((request: ShutdownRequest) => string | undefined) | undefined;
+
+  constructor(
+    private readonly node: Node,
+    private readonly system: ShutdownSystem,
+  ) {}
+
+  get inProgress(): boolean {
+    return this.waiting !== undefined;
+  }
+
+  begin(request: ShutdownRequest, onAborted?: () => void): ShutdownStart {
+    const { node } = this;
+    node.log.warning("User requested shutdown...");
+    const timeoutMs = node.configuration.get("shutdown-timeout") * 1000;
+    const lagging = node.replication.laggingReplicas;
+    if (!request.now && timeoutMs > 0 && lagging > 0) {
+      const nowMs = node.modules.clock.nowMs();
+      node.log.notice(
+        `${lagging} of ${node.replication.replicaCount} replicas are lagging when shutting down.`,
+      );
+      this.waiting = { request, untilMs: nowMs + timeoutMs };
+      if (onAborted !== undefined) this.abortListeners.push(onAborted);
+      node.pauses.begin("shutdown", "write", Number.MAX_SAFE_INTEGER);
+      node.applyPauses(nowMs);
+      return { kind: "waiting" };
+    }
+    return this.finish(request) ? { kind: "ending" } : { kind: "failed" };
+  }
+
+  /** Called by the cron: ends the wait when the replicas are there or the time is up. */
+  tick(nowMs: number): void {
+    const { waiting, node } = this;
+    if (waiting === undefined) return;
+    if (node.replication.laggingReplicas > 0 && nowMs < waiting.untilMs) return;
+    if (node.replication.laggingReplicas > 0) {
+      node.log.warning(
+        `${node.replication.laggingReplicas} replicas are still lagging at shutdown.`,
+      );
+    }
+    this.waiting = undefined;
+    if (!this.finish(waiting.request)) this.release();
+  }
+
+  /** SHUTDOWN ABORT: false when no shutdown is in progress. */
+  abort(): boolean {
+    if (this.waiting === undefined) return false;
+    this.waiting = undefined;
+    this.release();
+    this.node.log.notice("Shutdown manually aborted.");
+    return true;
+  }
+
+  private release(): void {
+    this.node.pauses.end("shutdown");
+    this.node.applyPauses(this.node.modules.clock.nowMs());
+    for (const listener of this.abortListeners.splice(0)) listener();
+  }
+
+  /** False when saving failed and was not forced. */
+  private finish(request: ShutdownRequest): boolean {
+    const { node } = this;
+    const failure = this.save?.(request);
+    if (failure !== undefined) {
+      node.log.warning(failure);
+      if (!request.force) {
+        node.log.warning(
+          "Errors trying to shut down the server. Check the logs for more information.",
+        );
+        return false;
+      }
+    }
+    node.cluster?.onShutdown();
+    this.system.closeEverything();
+    const mode = node.configuration.get("cluster-enabled") ? "Cluster" : "Redis";
+    node.log.warning(`${mode === "Cluster" ? "Redis" : mode} is now ready to exit, bye bye...`);
+    this.system.exit(0);
+    return true;
+  }
+}
+
+/** The words of `SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE]`, or `abort`; undefined for a syntax error. */
+export function parseShutdown(call: HostCall): ShutdownRequest | "abort" | undefined {
+  let save: ShutdownRequest["save"] = "default";
+  let now = false;
+  let force = false;
+  let abort = false;
+  for (let at = 1; at < call.count; at++) {
+    const word = call.word(at);
+    if (word === "nosave" && save !== "save") save = "nosave";
+    else if (word === "save" && save !== "nosave") save = "save";
+    else if (word === "now") now = true;
+    else if (word === "force") force = true;
+    else if (word === "abort") abort = true;
+    else return undefined;
+  }
+  if (!abort) return { save, now, force };
+  return call.count === 2 ? "abort" : undefined;
+}

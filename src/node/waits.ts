@@ -1,0 +1,37 @@
+import { integer, type ReplyValue } from "../base/reply.ts";
+import type { ReplicationHooks } from "./hooks.ts";
+
+interface Waiter {
+  readonly replicas: number;
+  readonly offset: number;
+  /** Wall clock, milliseconds; Infinity: for ever. */
+  readonly untilMs: number;
+  readonly answer: (reply: ReplyValue) => void;
+}
+
+/** Clients in WAIT. `check` is called by the cron and whenever a replica acknowledges an offset. */
+export class Waits {
+  private waiters: Waiter[] = [];
+
+  add(waiter: Waiter): void {
+    this.waiters.push(waiter);
+  }
+
+  get size(): number {
+    return this.waiters.length;
+  }
+
+  check(replication: ReplicationHooks, nowMs: number): void {
+    if (this.waiters.length === 0) return;
+    const left: Waiter[] = [];
+    for (const waiter of this.waiters) {
+      const acknowledged = replication.acknowledgedBy(waiter.offset);
+      if (acknowledged >= waiter.replicas || nowMs >= waiter.untilMs) {
+        waiter.answer(integer(acknowledged));
+      } else {
+        left.push(waiter);
+      }
+    }
+    this.waiters = left;
+  }
+}
