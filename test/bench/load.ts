@@ -1,0 +1,122 @@
+/** Load on a server: redis-benchmark for speed, and a filler of our own for keys that are all different. */
+import type { BenchServer } from "./server.ts";
+
+export type Command = "GET" | "SET" | "INCR";
+
+export interface Load {
+  readonly command: Command;
+  readonly pipeline: number;
+  readonly requests: number;
+}
+
+export interface Measured {
+  readonly perSecond: number;
+  /** Processor time of the server, user and system, for each command. */
+  readonly cpuMicros: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+export const CLIENTS = 50;
+/** Keys that GET and SET are spread over. */
+export const KEYSPACE = 100_000;
+
+/** One run of redis-benchmark against the server. */
+export async function runLoad(
+  benchmark: string,
+  server: BenchServer,
+  load: Load,
+): Promise<Measured> {
+  const cpuBefore = server.cpuMs;
+  const child = Bun.spawn(
+    [
+      benchmark,
+      ...["-h", "127.0.0.1", "-p", String(server.port), "-c", String(CLIENTS)],
+      ...["-n", String(load.requests), "-P", String(load.pipeline), "-r", String(KEYSPACE)],
+      ...["-t", load.command.toLowerCase(), "--csv"],
+    ],
+    { stdin: "ignore", stdout: "pipe", stderr: "pipe" },
+  );
+  const [text, errors, status] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  const cpuMs = server.cpuMs - cpuBefore;
+  const row = parseCsv(text);
+  if (status !== 0 || row === undefined) {
+    throw new Error(`redis-benchmark against ${server.name} failed: ${errors || text}`);
+  }
+  return { ...row, cpuMicros: (cpuMs * 1000) / load.requests };
+}
+
+/** The first row of numbers under the header that names the columns. */
+export function parseCsv(text: string): Omit<Measured, "cpuMicros"> | undefined {
+  const lines = text.split("\n").map((line) => [...line.matchAll(/"([^"]*)"/g)].map((m) => m[1]));
+  const header = lines.findIndex((cells) => cells.includes("rps"));
+  const names = lines[header];
+  const cells = lines[header + 1];
+  if (names === undefined || cells === undefined) return undefined;
+  const cell = (name: string): number => Number(cells[names.indexOf(name)]);
+  const perSecond = cell("rps");
+  if (!(perSecond > 0)) return undefined;
+  return { perSecond, p50Ms: cell("p50_latency_ms"), p99Ms: cell("p99_latency_ms") };
+}
+
+const FILL_BATCH = 1_000;
+const OK_BYTES = "+OK\r\n".length;
+
+/**
+ * Sets `count` keys of 16 bytes, `key:` and 12 digits as redis-benchmark names them, to values of 16 bytes. One
+ * batch is under way at a time; the next is written while the server works on it.
+ */
+export async function fill(server: BenchServer, count: number): Promise<void> {
+  const done = Promise.withResolvers<void>();
+  let sent = 0;
+  let answeredBytes = 0;
+  let rest: Buffer = Buffer.alloc(0);
+  const advance = (socket: Bun.Socket): void => {
+    for (;;) {
+      if (rest.length === 0) {
+        const answered = answeredBytes / OK_BYTES;
+        if (sent >= count || sent - answered >= 2 * FILL_BATCH) return;
+        const size = Math.min(FILL_BATCH, count - sent);
+        rest = batch(sent, size);
+        sent += size;
+      }
+      const taken = socket.write(rest);
+      rest = rest.subarray(Math.max(0, taken));
+      if (rest.length > 0) return;
+    }
+  };
+  const socket = await Bun.connect({
+    hostname: "127.0.0.1",
+    port: server.port,
+    socket: {
+      open: advance,
+      drain: advance,
+      data(own, chunk) {
+        if (chunk.includes(0x2d)) {
+          done.reject(new Error(`${server.name} refused a key: ${chunk.toString().slice(0, 200)}`));
+        }
+        answeredBytes += chunk.length;
+        if (answeredBytes >= count * OK_BYTES) done.resolve();
+        else advance(own);
+      },
+      close: () => done.reject(new Error(`${server.name} closed the connection`)),
+      error: (_, error) => done.reject(error),
+    },
+  });
+  await done.promise;
+  socket.end();
+}
+
+/** SET commands for the keys from `first` on. */
+function batch(first: number, size: number): Buffer {
+  let text = "";
+  for (let index = first; index < first + size; index += 1) {
+    const digits = String(index).padStart(12, "0");
+    text += `*3\r\n$3\r\nSET\r\n$16\r\nkey:${digits}\r\n$16\r\nval:${digits}\r\n`;
+  }
+  return Buffer.from(text, "latin1");
+}

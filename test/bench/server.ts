@@ -1,0 +1,143 @@
+/** Servers under measurement: started alike, looked at from outside through /proc. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { RespClient } from "../../src/cli/resp-client.ts";
+
+export type Mode = "standalone" | "cluster";
+
+export interface ServerOptions {
+  readonly name: string;
+  /** Program and the arguments that come before the directives. */
+  readonly command: readonly string[];
+  readonly mode: Mode;
+}
+
+/** Linux reports processor time in this unit to every program (USER_HZ). */
+const TICK_MS = 10;
+const READY_WITHIN_MS = 20_000;
+const CLUSTER_OK_WITHIN_MS = 20_000;
+
+export class BenchServer {
+  readonly name: string;
+  readonly port: number;
+  /** From spawn to the first PONG, milliseconds. */
+  readonly startMs: number;
+  readonly #child: Bun.Subprocess;
+  readonly #directory: string;
+
+  private constructor(
+    options: ServerOptions,
+    port: number,
+    child: Bun.Subprocess,
+    directory: string,
+    startMs: number,
+  ) {
+    this.name = options.name;
+    this.port = port;
+    this.startMs = startMs;
+    this.#child = child;
+    this.#directory = directory;
+  }
+
+  static async start(options: ServerOptions): Promise<BenchServer> {
+    const directory = mkdtempSync(join(tmpdir(), "atoll-bench-"));
+    const port = freePort();
+    const directives = ["--port", String(port), "--bind", "127.0.0.1", "--dir", directory];
+    directives.push("--save", "", "--appendonly", "no");
+    if (options.mode === "cluster") directives.push("--cluster-enabled", "yes");
+    const startedAt = performance.now();
+    const child = Bun.spawn([...options.command, ...directives], {
+      cwd: directory,
+      stdin: "ignore",
+      stdout: Bun.file(join(directory, "log")),
+      stderr: "ignore",
+    });
+    await firstPong(port, child, options.name, directory);
+    const startMs = performance.now() - startedAt;
+    const server = new BenchServer(options, port, child, directory, startMs);
+    if (options.mode === "cluster") await server.#ownAllSlots();
+    return server;
+  }
+
+  /** Processor time used so far, user and system, milliseconds. */
+  get cpuMs(): number {
+    const stat = readFileSync(`/proc/${this.#child.pid}/stat`, "utf8");
+    // The name in brackets may hold spaces; fields 14 and 15 of proc(5) are 11 and 12 after it.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+  }
+
+  get residentBytes(): number {
+    const status = readFileSync(`/proc/${this.#child.pid}/status`, "utf8");
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
+  }
+
+  async usedMemoryBytes(): Promise<number> {
+    const client = await this.connect();
+    const text = await client.text("INFO", "memory");
+    client.close();
+    return Number(/^used_memory:(\d+)/m.exec(text)?.[1] ?? 0);
+  }
+
+  async connect(): Promise<RespClient> {
+    return await RespClient.connect({ host: "127.0.0.1", port: this.port, timeoutMs: 30_000 });
+  }
+
+  async stop(): Promise<void> {
+    this.#child.kill("SIGTERM");
+    const late = setTimeout(() => this.#child.kill("SIGKILL"), 5_000);
+    await this.#child.exited;
+    clearTimeout(late);
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  async #ownAllSlots(): Promise<void> {
+    const client = await this.connect();
+    await client.call("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
+    const deadline = Date.now() + CLUSTER_OK_WITHIN_MS;
+    while (!(await client.text("CLUSTER", "INFO")).includes("cluster_state:ok")) {
+      if (Date.now() > deadline) throw new Error(`${this.name}: the cluster does not become ok`);
+      await Bun.sleep(50);
+    }
+    client.close();
+  }
+}
+
+/** A port whose bus port is a port too. */
+function freePort(): number {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 20_000);
+    try {
+      for (const each of [port, port + 10_000]) {
+        Bun.listen({ hostname: "127.0.0.1", port: each, socket: { data() {} } }).stop(true);
+      }
+      return port;
+    } catch {
+      // Taken: try another.
+    }
+  }
+}
+
+async function firstPong(
+  port: number,
+  child: Bun.Subprocess,
+  name: string,
+  directory: string,
+): Promise<void> {
+  const deadline = Date.now() + READY_WITHIN_MS;
+  while (child.exitCode === null && Date.now() < deadline) {
+    try {
+      const client = await RespClient.connect({ host: "127.0.0.1", port, timeoutMs: 5_000 });
+      await client.call("PING");
+      client.close();
+      return;
+    } catch {
+      await Bun.sleep(1);
+    }
+  }
+  child.kill("SIGKILL");
+  const log = readFileSync(join(directory, "log"), "utf8");
+  rmSync(directory, { recursive: true, force: true });
+  throw new Error(`${name} did not start:\n${log.slice(-2000)}`);
+}
