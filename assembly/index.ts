@@ -1,2 +1,31 @@
-/** The engine's export list; nothing else stands here. */
-export { crc16 } from "./protocol/crc16";
+/** The engine's export list; nothing else stands here. `src/engine/exports.ts` documents each. */
+export { clientConsumed, clientNew } from "./base/client";
+export {
+  eventsTaken,
+  framePtr,
+  replyReserve,
+  replyTaken,
+  scratchPtr,
+  setSetting,
+} from "./base/frame";
+export { checkMemory as heapOk } from "./base/memory";
+export { commandStatsPtr, errorStatsPtr, resetErrorStats, statsPtr } from "./base/stats";
+export { addCommand, clearCommands } from "./commands";
+export { execute, park, resume } from "./dispatch";
+export { slotStatesPtr } from "./gates";
+export {
+  averageTtl,
+  clientFree,
+  clientReset,
+  clientSetFlag,
+  countKeysInSlot,
+  deleteKeysInSlot,
+  expireCycle,
+  expiresCount,
+  init,
+  keyCount,
+  listKeysInSlot,
+} from "./host";
+export { journalAppend, journalForgetDatabase, journalTaken } from "./journal";
+export { flush, reclaim } from "./keyspace/flush";
+export { inputReserve } from "./protocol/resp";

@@ -1,0 +1,104 @@
+/**
+ * The engine's side of a connection: flags, database, the input that is not a whole command yet, the queue of
+ * MULTI and the list of watched keys. `Client` in `abi.ts` names the words the host may read.
+ */
+import { Client } from "../abi";
+import { Stats } from "./stats";
+import { alloc, canAllocate, free } from "./memory";
+
+/*
+ *  ClientState, 144 bytes; the first twelve words are the ABI's.
+ */
+@unmanaged
+export class ClientState {
+  flags: u32;
+  database: u32;
+  protocol: u32;
+  id: u32;
+  /** The client's own query buffer; 0 while its input fits the shared region. */
+  query: usize;
+  queryLength: u32;
+  queryCapacity: u32;
+  queuedCount: u32;
+  lastCommand: u32;
+  watchCount: u32;
+  queuedBytes: u32;
+  pendingBulk: u32;
+  // Parser: see protocol/resp.ts.
+  /** Offset of the first byte not yet looked at. */
+  position: u32;
+  /** Offset where the command in hand begins. */
+  commandStart: u32;
+  /** Arguments of the command in hand still to come; 0 between commands. */
+  argumentsLeft: i32;
+  /** Length of the bulk whose header was read, or -1. */
+  bulkLength: i32;
+  parsedCount: u32;
+  /** Arguments parsed so far: pairs of address and length. */
+  parsed: usize;
+  parsedCapacity: u32;
+  /** Allocation of the large argument that is being received, `bulkFilled` bytes so far. */
+  bulk: usize;
+  bulkFilled: u32;
+  /** Large arguments received in place: list of {next, allocation}. */
+  owned: usize;
+  // Transactions: see keyspace/transaction.ts.
+  queueFirst: usize;
+  queueLast: usize;
+  /** Next queued command that EXEC runs. */
+  execNext: usize;
+  /** Flags of all queued commands, or-ed and and-ed. */
+  queuedFlagsAny: u32;
+  queuedFlagsAll: u32;
+  watched: usize;
+  /** Bytes of input used up by whole commands, ever. */
+  consumed: f64;
+  next: usize;
+  previous: usize;
+
+  @inline static at(ptr: usize): ClientState {
+    return changetype<ClientState>(ptr);
+  }
+}
+if (offsetof<ClientState>("pendingBulk") != Client.PendingBulkLength << 2) ERROR("ABI words first");
+if (offsetof<ClientState>("consumed") != 112) ERROR("consumed must be 8-aligned");
+
+let firstClient: usize = 0;
+
+/** A fresh client, or 0 when memory cannot grow. */
+export function clientNew(id: u32): usize {
+  if (!canAllocate(4096)) return 0;
+  const ptr = alloc(offsetof<ClientState>());
+  memory.fill(ptr, 0, offsetof<ClientState>());
+  const client = ClientState.at(ptr);
+  client.id = id;
+  client.protocol = 2;
+  client.bulkLength = -1;
+  client.next = firstClient;
+  if (firstClient != 0) ClientState.at(firstClient).previous = ptr;
+  firstClient = ptr;
+  return ptr;
+}
+
+/** Takes the client off the list and gives its memory back; queue and watches are emptied before. */
+export function unlinkClient(ptr: usize): void {
+  const client = ClientState.at(ptr);
+  if (client.next != 0) ClientState.at(client.next).previous = client.previous;
+  if (client.previous != 0) ClientState.at(client.previous).next = client.next;
+  else firstClient = client.next;
+  free(ptr);
+}
+
+export function clientConsumed(ptr: usize): f64 {
+  return ClientState.at(ptr).consumed;
+}
+
+/** Clients may be walked: SWAPDB and FLUSHALL touch everybody's watched keys. */
+export function firstClientPtr(): usize {
+  return firstClient;
+}
+
+/** Keeps the sum that INFO reports for clients. */
+export function countClientMemory(stat: u32, bytes: f64): void {
+  Stats.add(stat, bytes);
+}

@@ -1,0 +1,291 @@
+/**
+ * The regions of one call: arguments, replies, journal, key events, output. `abi.ts` names the words of the
+ * frame; `publish` fills them when control goes back to the host.
+ */
+import { Client, Frame, Region, Setting } from "../abi";
+import { alloc, canAllocate, free, resize } from "./memory";
+
+const framePointer: usize = memory.data(64, 16);
+const settingsPointer: usize = memory.data(64 * 8, 16);
+/** Room for texts from the host. */
+const SCRATCH_BYTES: usize = 65536;
+const OUTPUT_START: usize = 65536;
+/** Regions that grew beyond this are given back after they were taken. */
+const KEEP_BYTES: usize = 1 << 20;
+
+export let scratchPointer: usize = 0;
+/** Input of clients without a query buffer of their own; some slack behind, as readers look ahead. */
+export let inputPointer: usize = 0;
+
+// The call in hand. Module variables are WASM globals: as cheap as locals.
+export let now: i64 = 0;
+export let client: usize = 0;
+export let clientFlags: u32 = 0;
+export let resp3: bool = false;
+export let argc: u32 = 0;
+export let argv: usize = 0;
+export let commandId: u32 = 0;
+/** The hash slot of the command's first key; set before the command runs. */
+export let slot: u32 = 0;
+/** The error counter's mark: true once an error reply was written by the command. */
+export let failed: bool = false;
+
+export function setNow(value: i64): void {
+  now = value;
+}
+export function setClient(pointer: usize): void {
+  client = pointer;
+  clientFlags = load<u32>(pointer, Client.Flags << 2);
+  resp3 = load<u32>(pointer, Client.Protocol << 2) == 3;
+}
+export function setArguments(count: u32, pointer: usize): void {
+  argc = count;
+  argv = pointer;
+}
+export function setCommand(id: u32): void {
+  commandId = id;
+  failed = false;
+}
+export function setSlot(value: u32): void {
+  slot = value;
+}
+export function setFailed(): void {
+  failed = true;
+}
+export function changeFlags(clear: u32, set: u32): void {
+  clientFlags = (clientFlags & ~clear) | set;
+  store<u32>(client, clientFlags, Client.Flags << 2);
+}
+
+/** Accessors of the command's arguments. */
+export class Arg {
+  @inline static ptr(index: u32): usize {
+    return load<usize>(argv + (<usize>index << 3));
+  }
+  @inline static length(index: u32): u32 {
+    return load<u32>(argv + (<usize>index << 3), 4);
+  }
+  @inline static byte(index: u32, at: u32): u32 {
+    return load<u8>(load<usize>(argv + (<usize>index << 3)) + at);
+  }
+}
+
+/** Numbers the host sets; see `Setting` in `abi.ts`. */
+export class Settings {
+  @inline static value(setting: u32): f64 {
+    return load<f64>(settingsPointer + (<usize>setting << 3));
+  }
+  @inline static on(setting: u32): bool {
+    return load<f64>(settingsPointer + (<usize>setting << 3)) != 0;
+  }
+}
+
+export let gates: u32 = 0;
+export let clusterEnabled: bool = false;
+export let isReplica: bool = false;
+export let journalOn: bool = false;
+
+export function setSetting(setting: u32, value: f64): void {
+  store<f64>(settingsPointer + (<usize>setting << 3), value);
+  if (setting == Setting.Gates) gates = <u32>value;
+  else if (setting == Setting.ClusterEnabled) clusterEnabled = value != 0;
+  else if (setting == Setting.Replica) isReplica = value != 0;
+  else if (setting == Setting.Journal) journalOn = value != 0;
+}
+
+// Replies: a region that grows as long as memory lasts.
+
+export let replyBase: usize = 0;
+export let replyAt: usize = 0;
+let replyEnd: usize = 0;
+/** Where the replies of the command in hand begin. */
+export let replyMark: usize = 0;
+
+export function setReplyAt(at: usize): void {
+  replyAt = at;
+}
+export function markReply(): void {
+  replyMark = replyAt;
+}
+/** Drops what the command in hand has replied. */
+export function dropReply(): void {
+  replyAt = replyMark;
+}
+
+/** Makes room for `bytes`; callers then store at `replyAt` and move it. Large replies announce themselves. */
+export function needReply(bytes: usize): void {
+  if (replyAt + bytes > replyEnd) growReply(bytes);
+}
+
+/** Whether a reply of `bytes` can be built: asked before replies that may be very large. */
+export function canReply(bytes: usize): bool {
+  if (replyAt + bytes <= replyEnd) return true;
+  return canAllocate(grownSize(replyAt - replyBase + bytes));
+}
+
+function grownSize(bytes: usize): usize {
+  // Doubling up to 64 MiB, then an eighth more each time, so that huge replies do not double in memory.
+  return bytes < 64 << 20 ? bytes << 1 : bytes + (bytes >> 3);
+}
+
+function growReply(bytes: usize): void {
+  const length = replyAt - replyBase;
+  const mark = replyMark - replyBase;
+  const size = grownSize(length + bytes);
+  replyBase = resize(replyBase, length, size);
+  replyAt = replyBase + length;
+  replyMark = replyBase + mark;
+  replyEnd = replyBase + size;
+}
+
+/** Room for the header of an array whose length is not known yet; answers its offset for `closeReplyGap`. */
+export function needReplyGap(): usize {
+  needReply(64);
+  const offset = replyAt - replyBase;
+  replyAt += GAP_BYTES;
+  return offset;
+}
+
+const GAP_BYTES: usize = 16;
+
+/** Writes `*count` in the gap and closes up what is too much of it. */
+export function closeReplyGap(offset: usize, count: u32): void {
+  const start = replyBase + offset;
+  let digits: usize = 1;
+  for (let rest = count; rest >= 10; rest /= 10) digits++;
+  store<u8>(start, 42);
+  let rest = count;
+  for (let at = digits; at > 0; at--) {
+    store<u8>(start + at, <u8>(48 + (rest % 10)));
+    rest /= 10;
+  }
+  store<u16>(start + digits + 1, 0x0a0d);
+  const header = digits + 3;
+  const body = start + GAP_BYTES;
+  memory.copy(start + header, body, replyAt - body);
+  replyAt -= GAP_BYTES - header;
+}
+
+export function replyReserve(bytes: usize): usize {
+  if (!canReply(bytes)) return 0;
+  needReply(bytes);
+  const target = replyAt;
+  replyAt += bytes;
+  publish();
+  return target;
+}
+
+export function replyTaken(): void {
+  const size = replyEnd - replyBase;
+  if (size > KEEP_BYTES) {
+    free(replyBase);
+    replyBase = alloc(<usize>Region.FlushAt * 2);
+    replyEnd = replyBase + <usize>Region.FlushAt * 2;
+  }
+  replyAt = replyBase;
+  replyMark = replyBase;
+  publish();
+}
+
+// Journal and key events: the same, less often.
+
+/** A growing run of bytes. */
+@unmanaged
+export class ByteStream {
+  base: usize;
+  length: usize;
+  capacity: usize;
+
+  /** Room for `bytes` more at the address it answers; the caller adds to `length`. */
+  room(bytes: usize): usize {
+    if (this.length + bytes > this.capacity) {
+      const size = grownSize(this.length + bytes);
+      if (this.base == 0) this.base = alloc(size);
+      else this.base = resize(this.base, this.length, size);
+      this.capacity = size;
+    }
+    return this.base + this.length;
+  }
+
+  /** Empties it; a large one is given back. */
+  clear(): void {
+    this.length = 0;
+    if (this.capacity > KEEP_BYTES) {
+      free(this.base);
+      this.base = 0;
+      this.capacity = 0;
+    }
+  }
+}
+
+const journalPointer: usize = memory.data(16, 16);
+const eventsPointer: usize = memory.data(16, 16);
+const outputPointer: usize = memory.data(16, 16);
+
+export class Streams {
+  @inline static get journal(): ByteStream {
+    return changetype<ByteStream>(journalPointer);
+  }
+  @inline static get events(): ByteStream {
+    return changetype<ByteStream>(eventsPointer);
+  }
+  /** What queries and snapshots answer. */
+  @inline static get output(): ByteStream {
+    return changetype<ByteStream>(outputPointer);
+  }
+}
+
+/** Frame words that the host reads. */
+export function setFrame(word: u32, value: u32): void {
+  store<u32>(framePointer + (<usize>word << 2), value);
+}
+export function frameWord(word: u32): u32 {
+  return load<u32>(framePointer + (<usize>word << 2));
+}
+export function framePtr(): usize {
+  return framePointer;
+}
+export function scratchPtr(): usize {
+  return scratchPointer;
+}
+
+/** While a unit is open its commands are not shown to the host: a MULTI may still have to go in front. */
+export let journalHeld: bool = false;
+export function holdJournal(on: bool): void {
+  journalHeld = on;
+}
+
+/** Writes what the host looks at into the frame. */
+export function publish(): void {
+  const frame = framePointer;
+  store<u32>(frame, commandId, Frame.CommandId << 2);
+  store<u32>(frame, argc, Frame.ArgumentCount << 2);
+  store<u32>(frame, argv, Frame.ArgumentsPtr << 2);
+  store<u32>(frame, replyBase, Frame.ReplyPtr << 2);
+  store<u32>(frame, replyAt - replyBase, Frame.ReplyLength << 2);
+  const journal = Streams.journal;
+  store<u32>(frame, journal.base, Frame.JournalPtr << 2);
+  store<u32>(frame, journalHeld ? 0 : <u32>journal.length, Frame.JournalLength << 2);
+  const events = Streams.events;
+  store<u32>(frame, events.base, Frame.EventsPtr << 2);
+  store<u32>(frame, events.length, Frame.EventsLength << 2);
+  const output = Streams.output;
+  store<u32>(frame, output.base, Frame.OutputPtr << 2);
+  store<u32>(frame, output.length, Frame.OutputLength << 2);
+}
+
+export function eventsTaken(): void {
+  Streams.events.clear();
+  publish();
+}
+
+export function initFrame(): void {
+  scratchPointer = alloc(SCRATCH_BYTES);
+  inputPointer = alloc(<usize>Region.Input + 4096);
+  replyBase = alloc(<usize>Region.FlushAt * 2);
+  replyAt = replyBase;
+  replyMark = replyBase;
+  replyEnd = replyBase + <usize>Region.FlushAt * 2;
+  Streams.output.room(OUTPUT_START);
+  publish();
+}

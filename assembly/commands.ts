@@ -1,0 +1,123 @@
+/** The engine's copy of the command table: the host fills it at start; lookups are by name, whatever its case. */
+import { needReply, replyAt, setReplyAt } from "./base/frame";
+
+/*
+ *  CommandRow, 64 bytes
+ */
+@unmanaged
+export class CommandRow {
+  id: u32;
+  flags: u32;
+  arity: i32;
+  firstKey: i32;
+  lastKey: i32;
+  step: i32;
+  /** Upper-cased first eight bytes of the name, as one word. */
+  head: u64;
+  nameLength: u32;
+  unused: u32;
+  /** +40: the name as given, up to 24 bytes. */
+
+  @inline get name(): usize {
+    return changetype<usize>(this) + 40;
+  }
+
+  /** The name inside an error text. */
+  writeName(): void {
+    needReply(64);
+    memory.copy(replyAt, this.name, this.nameLength);
+    setReplyAt(replyAt + this.nameLength);
+  }
+}
+if (offsetof<CommandRow>() != 40) ERROR("CommandRow's name follows at 40");
+
+const ROW_BYTES: usize = 64;
+const NAME_MAX: u32 = 24;
+const ROWS_MAX: u32 = 512;
+/** Open addressing; twice as many cells as rows. */
+const CELLS: u32 = 1024;
+const cells: usize = memory.data(1024 * 4, 16);
+const rows: usize = memory.data(512 * 64, 16);
+let rowCount: u32 = 0;
+
+export function clearCommands(): void {
+  rowCount = 0;
+  memory.fill(cells, 0, CELLS << 2);
+}
+
+/** The first eight bytes, letters in upper case, the rest zero. */
+function headOf(ptr: usize, length: u32): u64 {
+  let head = load<u64>(ptr);
+  if (length < 8) head &= (<u64>1 << (<u64>length << 3)) - 1;
+  return head & 0xdfdfdfdfdfdfdfdf;
+}
+
+function cellOf(head: u64, length: u32): u32 {
+  const mixed = (head ^ (<u64>length << 56)) * 0x9e3779b97f4a7c15;
+  return <u32>(mixed >> 54);
+}
+
+/** Adds a row; more than 512 rows or names over 24 bytes are ignored (the host's table has neither). */
+export function addCommand(
+  id: u32,
+  namePtr: usize,
+  nameLength: u32,
+  arity: i32,
+  flags: u32,
+  firstKey: i32,
+  lastKey: i32,
+  step: i32,
+): void {
+  if (rowCount == ROWS_MAX || nameLength > NAME_MAX) return;
+  const ptr = rows + <usize>rowCount * ROW_BYTES;
+  rowCount++;
+  const row = changetype<CommandRow>(ptr);
+  row.id = id;
+  row.flags = flags;
+  row.arity = arity;
+  row.firstKey = firstKey;
+  row.lastKey = lastKey;
+  row.step = step == 0 ? 1 : step;
+  row.head = headOf(namePtr, nameLength);
+  row.nameLength = nameLength;
+  memory.copy(row.name, namePtr, nameLength);
+  let cell = cellOf(row.head, nameLength);
+  while (load<usize>(cells + (<usize>cell << 2)) != 0) cell = (cell + 1) & (CELLS - 1);
+  store<usize>(cells + (<usize>cell << 2), ptr);
+}
+
+function lower(byte: u32): u32 {
+  return byte >= 65 && byte <= 90 ? byte | 32 : byte;
+}
+
+/** The row of the command with that name, or 0. Reads up to 8 bytes from `ptr` whatever the length. */
+export function findCommand(ptr: usize, length: u32): usize {
+  const head = headOf(ptr, length);
+  let cell = cellOf(head, length);
+  while (true) {
+    const found = load<usize>(cells + (<usize>cell << 2));
+    if (found == 0) return 0;
+    const row = changetype<CommandRow>(found);
+    if (row.head == head && row.nameLength == length && sameRest(row, ptr, length)) return found;
+    cell = (cell + 1) & (CELLS - 1);
+  }
+}
+
+/** The head's mask also folds some punctuation, so names with any are compared in full. */
+function sameRest(row: CommandRow, ptr: usize, length: u32): bool {
+  if (length <= 8 && !hasPunctuation(row)) return true;
+  const name = row.name;
+  for (let i: u32 = 0; i < length; i++) {
+    if (lower(load<u8>(name + i)) != lower(load<u8>(ptr + i))) return false;
+  }
+  return true;
+}
+
+function hasPunctuation(row: CommandRow): bool {
+  for (let i: u32 = 0; i < row.nameLength; i++) {
+    const byte = lower(load<u8>(row.name + i));
+    if (byte < 97 || byte > 122) return true;
+  }
+  return false;
+}
+

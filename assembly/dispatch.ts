@@ -1,0 +1,439 @@
+/**
+ * The main loop: parse, look up, check, run; until the input is used up or the host is needed. See docs/engine.md.
+ */
+import { Client, ClientFlag, Command, CommandFlag, CommandStat, Frame, Gate, Region, SlotState, Stat, Yield } from "./abi";
+import { ClientState } from "./base/client";
+import {
+  Arg,
+  Streams,
+  argc,
+  changeFlags,
+  client,
+  clientFlags,
+  clusterEnabled,
+  commandId,
+  dropReply,
+  failed,
+  gates,
+  inputPointer,
+  journalOn,
+  markReply,
+  now,
+  publish,
+  replyAt,
+  replyBase,
+  setClient,
+  setCommand,
+  setFrame,
+  setNow,
+  setSlot,
+} from "./base/frame";
+import { canAllocate, notePeak, peakMemory, usedMemory } from "./base/memory";
+import { Stats } from "./base/stats";
+import { CommandRow, findCommand } from "./commands";
+import { Verdict, checkOwnership, lastKeyOf, noteRejected, passGates, queue, reject, slotStatesPtr } from "./gates";
+import { beginUnit, endUnit } from "./journal";
+import { refreshClock } from "./keyspace/keyspace";
+import { beginExec, discard, multi, nextQueued, unwatch, watch } from "./keyspace/transaction";
+import { keySlot } from "./protocol/crc16";
+import {
+  Parse,
+  adoptQuery,
+  dropQuery,
+  inputArrived,
+  parseStep,
+  parseWhole,
+  releaseOwned,
+} from "./protocol/resp";
+import { beginError, endError, errorBytes, errorText, replyError, replyOk } from "./protocol/reply";
+import { checkObject } from "./types/generic";
+import { run } from "./run";
+
+/** Input in the shared region that is not parsed yet. */
+let regionAt: usize = 0;
+let regionEnd: usize = 0;
+/** Commands since the host's call, for its statistics. */
+let commandCount: u32 = 0;
+/** Address where the command in hand began, for counting what was consumed. */
+let consumedFrom: usize = 0;
+
+const WATCHED_FLAGS: u32 =
+  ClientFlag.NeedsAuth |
+  ClientFlag.Multi |
+  ClientFlag.Primary |
+  ClientFlag.Replica |
+  ClientFlag.Subscribed |
+  ClientFlag.Restricted;
+/** Flags that change what happens after a command. */
+const AFTER_FLAGS: u32 =
+  ClientFlag.Asking |
+  ClientFlag.Primary |
+  ClientFlag.ReplyOff |
+  ClientFlag.ReplySkip |
+  ClientFlag.ReplySkipNext |
+  ClientFlag.Closing;
+
+const UNAUTHENTICATED: u32 = ClientFlag.NeedsAuth;
+
+/** Takes `length` bytes of input for the client and runs what is whole. */
+export function execute(ptr: usize, length: u32, nowMs: f64): i32 {
+  begin(ptr, nowMs);
+  const state = ClientState.at(ptr);
+  if (state.query == 0 && state.bulk == 0) {
+    regionAt = inputPointer;
+    regionEnd = inputPointer + length;
+  } else {
+    regionAt = 0;
+    regionEnd = 0;
+    inputArrived(state, length);
+  }
+  return finish(loop(state));
+}
+
+/** Goes on after a yield: the command in hand, where there is one, is done. */
+export function resume(ptr: usize, nowMs: f64): i32 {
+  begin(ptr, nowMs);
+  const state = ClientState.at(ptr);
+  if (pending == Yield.Host || pending == Yield.Redirect) {
+    const keep = afterCommand(state);
+    pending = Yield.Idle;
+    if (!keep) return finish(Yield.Close);
+  }
+  return finish(loop(state));
+}
+
+/** What the last yield was, so that `resume` knows whether a command is still open. */
+let pending: i32 = Yield.Idle;
+/** The client whose host command is open, if any. */
+let openClient: usize = 0;
+
+function begin(ptr: usize, nowMs: f64): void {
+  setNow(<i64>nowMs);
+  setClient(ptr);
+  refreshClock();
+  commandCount = 0;
+}
+
+function finish(outcome: i32): i32 {
+  pending = outcome;
+  setFrame(Frame.CommandCount, commandCount);
+  const insideExec = (clientFlags & ClientFlag.Executing) != 0;
+  setFrame(Frame.InsideExec, insideExec ? 1 : 0);
+  refreshStats();
+  publish();
+  return outcome;
+}
+
+export function refreshStats(): void {
+  notePeak();
+  Stats.set(Stat.UsedMemory, <f64>usedMemory());
+  Stats.set(Stat.PeakMemory, <f64>peakMemory());
+  Stats.set(Stat.MemoryPages, <f64>(<u32>memory.size()));
+}
+
+/** Keeps what is left of the input with the client, as the host is about to run another one. */
+export function park(ptr: usize): void {
+  const state = ClientState.at(ptr);
+  if (regionAt < regionEnd && ptr == client) {
+    if (adoptQuery(state, regionAt, <u32>(regionEnd - regionAt))) {
+      regionAt = 0;
+      regionEnd = 0;
+    }
+  }
+}
+
+function loop(state: ClientState): i32 {
+  while (true) {
+    let row: usize;
+    if (state.execNext != 0 || (clientFlags & ClientFlag.Executing) != 0) {
+      row = nextQueued();
+      if (row == 0) {
+        endOfExec(state);
+        continue;
+      }
+      const outcome = runQueued(state, changetype<CommandRow>(row));
+      if (outcome != Yield.Idle) return outcome;
+      continue;
+    }
+    const parsed = parseNext(state);
+    if (parsed == Parse.Incomplete) return Yield.Idle;
+    if (parsed == Parse.Broken) return Yield.Close;
+    if (parsed == Parse.Empty) continue;
+    const outcome = process(state);
+    if (outcome != Yield.Idle) return outcome;
+    if (replyAt - replyBase > <usize>Region.FlushAt || Streams.journal.length > <usize>Region.FlushAt) {
+      return Yield.Flush;
+    }
+  }
+}
+
+/** Puts the next command in hand. */
+function parseNext(state: ClientState): Parse {
+  if (regionAt < regionEnd) {
+    consumedFrom = regionAt;
+    if ((clientFlags & UNAUTHENTICATED) == 0) {
+      const behind = parseWhole(regionAt, regionEnd);
+      if (behind != 0) {
+        regionAt = behind;
+        return Parse.Command;
+      }
+    }
+    // Incomplete or unusual: the client gets a buffer of its own.
+    const left = <u32>(regionEnd - regionAt);
+    const adopted = adoptQuery(state, regionAt, left);
+    regionAt = 0;
+    regionEnd = 0;
+    if (!adopted) {
+      markReply();
+      replyError("OOM query buffer");
+      return Parse.Broken;
+    }
+  }
+  if (state.query == 0) return Parse.Incomplete;
+  const before = state.position;
+  markReply();
+  const parsed = parseStep(state);
+  state.consumed += <f64>(state.position - before);
+  if (parsed == Parse.Incomplete && state.position == state.queryLength) {
+    // Nothing is left but perhaps a large argument on its way: the buffer is not needed.
+    if (state.argumentsLeft == 0 && state.bulk == 0) dropQuery(state);
+  }
+  return parsed;
+}
+
+/** Looks the command up, checks it and runs it or hands it out. */
+function process(state: ClientState): i32 {
+  markReply();
+  const found = findCommand(Arg.ptr(0), Arg.length(0));
+  if (found == 0) {
+    setCommand(Command.None);
+    replyUnknown();
+    if ((clientFlags & ClientFlag.Multi) != 0) changeFlags(0, ClientFlag.DirtyExec);
+    return close(state);
+  }
+  const row = changetype<CommandRow>(found);
+  setCommand(row.id);
+  const arity = row.arity;
+  if ((arity > 0 && <i32>argc != arity) || <i32>argc < -arity) {
+    replyArity(row);
+    noteRejected(row);
+    return close(state);
+  }
+  if (row.id == Command.Object && !checkObject()) {
+    noteRejected(row);
+    return close(state);
+  }
+  if (clusterEnabled || ((clientFlags & WATCHED_FLAGS) | gates) != 0) {
+    const outcome = checkAll(row);
+    if (outcome == Verdict.Answered) return close(state);
+    if (outcome == Verdict.Redirect) return Yield.Redirect;
+    if (outcome == Verdict.Paused) return Yield.Paused;
+  } else if (row.firstKey > 0 && row.firstKey < <i32>argc) {
+    setSlot(keySlot(Arg.ptr(row.firstKey), <i32>Arg.length(row.firstKey)));
+  }
+  if ((row.flags & CommandFlag.Host) != 0) return Yield.Host;
+  return call(state, row);
+}
+
+/** Every check, with slot ownership where Redis has it: after authentication, before the node's conditions. */
+function checkAll(row: CommandRow): Verdict {
+  const watched = (clientFlags & WATCHED_FLAGS) != 0;
+  const obey = (clientFlags & (ClientFlag.Primary | ClientFlag.Internal)) != 0;
+  if ((clientFlags & ClientFlag.NeedsAuth) != 0 && (row.flags & CommandFlag.NoAuth) == 0) {
+    return reject(row, "NOAUTH Authentication required.");
+  }
+  const first = row.firstKey;
+  const hasKeys = first > 0 && first < <i32>argc;
+  if (hasKeys) setSlot(keySlot(Arg.ptr(first), <i32>Arg.length(first)));
+  if (clusterEnabled && !obey) {
+    const exec = row.id == Command.Exec;
+    if (exec || (hasKeys && !plainlyOurs(row))) {
+      const verdict = checkOwnership(row);
+      if (verdict != Verdict.Run) return verdict;
+    }
+  }
+  if (watched || (gates & ~(<u32>Gate.ClusterDown)) != 0) {
+    const verdict = passGates(row);
+    if (verdict != Verdict.Run) return verdict;
+    if ((clientFlags & ClientFlag.Multi) != 0 && (row.flags & CommandFlag.NotQueued) == 0) {
+      return queue(row);
+    }
+  }
+  return Verdict.Run;
+}
+
+/** One key, whose slot is ours and stable, and the cluster is up: no more to ask. */
+function plainlyOurs(row: CommandRow): bool {
+  if ((gates & Gate.ClusterDown) != 0) return false;
+  const last = lastKeyOf(row);
+  if (last != row.firstKey) return false;
+  const state = load<u8>(
+    slotStatesPtr() + keySlot(Arg.ptr(row.firstKey), <i32>Arg.length(row.firstKey)),
+  );
+  return state == SlotState.Owned;
+}
+
+/** Room that a command may need without saying so: its arguments twice, and a database's directory. */
+function enoughMemory(row: CommandRow): bool {
+  let bytes: usize = 4 << 20;
+  for (let i: u32 = 1; i < argc; i++) bytes += <usize>Arg.length(i) << 1;
+  if (journalOn) bytes += bytes;
+  return canAllocate(bytes);
+}
+
+/** Runs an engine command. */
+function call(state: ClientState, row: CommandRow): i32 {
+  const write = (row.flags & CommandFlag.Write) != 0;
+  if (write && (row.flags & CommandFlag.DenyOom) != 0 && !enoughMemory(row)) {
+    replyError("OOM command not allowed when used memory > 'maxmemory'.");
+    return close(state);
+  }
+  if (row.id == Command.Exec) {
+    if (beginExec()) {
+      Stats.addCommand(row.id, CommandStat.Calls);
+      return Yield.Idle;
+    }
+    return close(state);
+  }
+  if (write && journalOn && (clientFlags & ClientFlag.Executing) == 0) {
+    beginUnit();
+    body(row.id);
+    endUnit();
+  } else body(row.id);
+  return close(state);
+}
+
+function body(id: u32): void {
+  switch (id) {
+    case Command.Multi:
+      multi();
+      return;
+    case Command.Discard:
+      discard();
+      return;
+    case Command.Watch:
+      watch();
+      return;
+    case Command.Unwatch:
+      unwatch();
+      return;
+    case Command.Asking:
+      asking();
+      return;
+    case Command.ReadOnly:
+      readOnly(true);
+      return;
+    case Command.ReadWrite:
+      readOnly(false);
+      return;
+    default:
+      run(id);
+  }
+}
+
+function asking(): void {
+  if (!clusterEnabled) {
+    replyError("ERR This instance has cluster support disabled");
+    return;
+  }
+  changeFlags(0, ClientFlag.Asking);
+  replyOk();
+}
+
+function readOnly(on: bool): void {
+  if (!clusterEnabled) {
+    replyError("ERR This instance has cluster support disabled");
+    return;
+  }
+  if (on) changeFlags(0, ClientFlag.ReadOnly);
+  else changeFlags(ClientFlag.ReadOnly, 0);
+  replyOk();
+}
+
+function close(state: ClientState): i32 {
+  return afterCommand(state) ? Yield.Idle : Yield.Close;
+}
+
+/** Counts the command, drops what may not be replied, frees what it left. False: the client said goodbye. */
+function afterCommand(state: ClientState): bool {
+  commandCount++;
+  const id = commandId;
+  Stats.addCommand(id, CommandStat.Calls);
+  if (failed) Stats.addCommand(id, CommandStat.Failed);
+  Stats.add(Stat.Commands, 1);
+  state.lastCommand = id;
+  if (state.owned != 0) releaseOwned(state);
+  countConsumed(state);
+  // The host may have changed the flags while it ran its command.
+  setClient(client);
+  if ((clientFlags & AFTER_FLAGS) == 0) return true;
+  return afterSpecial(id);
+}
+
+function countConsumed(state: ClientState): void {
+  if (regionAt > consumedFrom && consumedFrom != 0) {
+    state.consumed += <f64>(regionAt - consumedFrom);
+    consumedFrom = regionAt;
+  }
+}
+
+function afterSpecial(id: u32): bool {
+  const flags = clientFlags;
+  const silent = ClientFlag.Primary | ClientFlag.ReplyOff | ClientFlag.ReplySkip;
+  if ((flags & silent) != 0) dropReply();
+  let clear: u32 = 0;
+  let set: u32 = 0;
+  if ((flags & ClientFlag.Multi) == 0 && id != Command.Asking) clear |= ClientFlag.Asking;
+  clear |= ClientFlag.ReplySkip;
+  if ((flags & ClientFlag.ReplySkipNext) != 0) {
+    clear |= ClientFlag.ReplySkipNext;
+    set = ClientFlag.ReplySkip;
+  }
+  changeFlags(clear, set);
+  return (flags & ClientFlag.Closing) == 0;
+}
+
+/** Runs one command of EXEC's queue. */
+function runQueued(state: ClientState, row: CommandRow): i32 {
+  markReply();
+  setCommand(row.id);
+  const first = row.firstKey;
+  if (first > 0 && first < <i32>argc) setSlot(keySlot(Arg.ptr(first), <i32>Arg.length(first)));
+  if ((row.flags & CommandFlag.Host) != 0) return Yield.Host;
+  const write = (row.flags & CommandFlag.Write) != 0;
+  if (write && (row.flags & CommandFlag.DenyOom) != 0 && !enoughMemory(row)) {
+    replyError("OOM command not allowed when used memory > 'maxmemory'.");
+  } else body(row.id);
+  return close(state);
+}
+
+/** EXEC itself is over. */
+function endOfExec(state: ClientState): void {
+  setCommand(Command.Exec);
+  state.lastCommand = Command.Exec;
+}
+
+function replyArity(row: CommandRow): void {
+  beginError();
+  errorText("ERR wrong number of arguments for '");
+  row.writeName();
+  errorText("' command");
+  endError();
+}
+
+/** Redis shows at most 128 bytes of the name, and of the arguments as many as begin within 128 bytes. */
+function replyUnknown(): void {
+  beginError();
+  errorText("ERR unknown command '");
+  errorBytes(Arg.ptr(0), min<u32>(Arg.length(0), 128));
+  errorText("', with args beginning with: ");
+  let shown: u32 = 0;
+  for (let i: u32 = 1; i < argc && shown < 128; i++) {
+    const length = min<u32>(Arg.length(i), 128 - shown);
+    errorText("'");
+    errorBytes(Arg.ptr(i), length);
+    errorText("' ");
+    shown += length + 3;
+  }
+  endError();
+}

@@ -1,0 +1,300 @@
+/**
+ * What stands between a parsed command and its body: the checks of Redis 7.0's processCommand, in its order. All of
+ * them hide behind one test of `clientFlags | gates` in dispatch, except slot ownership, which cluster mode asks
+ * for each command.
+ */
+import {
+  ClientFlag,
+  Command,
+  CommandFlag,
+  CommandStat,
+  Frame,
+  Gate,
+  RedirectKind,
+  Setting,
+  SlotState,
+  Yield,
+} from "./abi";
+import { ClientState } from "./base/client";
+import {
+  Arg,
+  Settings,
+  argc,
+  argv,
+  changeFlags,
+  client,
+  clientFlags,
+  commandId,
+  dropReply,
+  gates,
+  resp3,
+  setArguments,
+  setFrame,
+} from "./base/frame";
+import { canAllocate, usedMemory } from "./base/memory";
+import { Stats } from "./base/stats";
+import { CommandRow } from "./commands";
+import { databaseAt } from "./keyspace/database";
+import { peek, slotOf } from "./keyspace/keyspace";
+import { QueuedCommand, discardTransaction, queueCommand, queuedSize } from "./keyspace/transaction";
+import {
+  beginError,
+  endError,
+  errorText,
+  replyError,
+  replySimple,
+} from "./protocol/reply";
+
+/** What a check says. */
+export enum Verdict {
+  Run = 0,
+  /** An error (or QUEUED) was replied. */
+  Answered = 1,
+  /** The host must write a redirect. */
+  Redirect = 2,
+  /** Wait until a pause ends. */
+  Paused = 3,
+}
+
+const slotStatesPointer: usize = memory.data(16384, 16);
+
+export function slotStatesPtr(): usize {
+  return slotStatesPointer;
+}
+
+/** Flags of the command, and for EXEC also of what it is about to run. */
+function effectiveFlags(row: CommandRow): u32 {
+  if (row.id != Command.Exec) return row.flags;
+  return row.flags | ClientState.at(client).queuedFlagsAny;
+}
+
+/** Refuses the command in hand; inside MULTI that also dooms the transaction, and EXEC is answered as aborted. */
+export function reject(row: CommandRow, text: string): Verdict {
+  noteRejected(row);
+  if (row.id != Command.Exec) {
+    replyError(text);
+    return Verdict.Answered;
+  }
+  discardTransaction();
+  beginError();
+  errorText("EXECABORT Transaction discarded because of: ");
+  // Redis leaves the error code out only where it is the generic one.
+  errorText(text);
+  endError();
+  return Verdict.Answered;
+}
+
+/** Counts a refusal, and marks a transaction that is being queued. */
+export function noteRejected(row: CommandRow): void {
+  Stats.addCommand(row.id, CommandStat.Rejected);
+  if ((clientFlags & ClientFlag.Multi) != 0) changeFlags(0, ClientFlag.DirtyExec);
+}
+
+/** Runs all rare checks for a command of a client or a time with special conditions. */
+export function passGates(row: CommandRow): Verdict {
+  const flags = effectiveFlags(row);
+  const obey = (clientFlags & (ClientFlag.Primary | ClientFlag.Internal)) != 0;
+  if ((clientFlags & ClientFlag.NeedsAuth) != 0 && (row.flags & CommandFlag.NoAuth) == 0) {
+    return reject(row, "NOAUTH Authentication required.");
+  }
+  const inMulti = (clientFlags & ClientFlag.Multi) != 0;
+  if (inMulti && (row.flags & CommandFlag.NoMulti) != 0) {
+    return reject(row, "ERR Command not allowed inside a transaction");
+  }
+  if (!obey) {
+    const refused = passNodeGates(row, flags, inMulti);
+    if (refused != Verdict.Run) return refused;
+  }
+  if ((clientFlags & ClientFlag.Replica) != 0) {
+    const touches = CommandFlag.Write | CommandFlag.ReadOnly | CommandFlag.MayReplicate;
+    if ((flags & touches) != 0) {
+      return reject(row, "ERR Replica can't interact with the keyspace");
+    }
+  } else if ((gates & (Gate.PauseAll | Gate.PauseWrites)) != 0 && !obey) {
+    const writes = (flags & (CommandFlag.Write | CommandFlag.MayReplicate)) != 0;
+    if ((gates & Gate.PauseAll) != 0 || writes) return Verdict.Paused;
+  }
+  return Verdict.Run;
+}
+
+/** Conditions of the whole node; the link to our primary is above them. */
+function passNodeGates(row: CommandRow, flags: u32, inMulti: bool): Verdict {
+  const isWrite = (flags & CommandFlag.Write) != 0;
+  if ((gates & Gate.MaxMemory) != 0 && <f64>usedMemory() > Settings.value(Setting.MaxMemory)) {
+    // Queueing costs memory too; only what ends the transaction may pass.
+    const queues =
+      inMulti &&
+      row.id != Command.Exec &&
+      row.id != Command.Discard &&
+      row.id != Command.Quit &&
+      row.id != Command.Reset;
+    if (queues || (flags & CommandFlag.DenyOom) != 0) {
+      return reject(row, "OOM command not allowed when used memory > 'maxmemory'.");
+    }
+  }
+  if ((gates & Gate.DiskError) != 0 && (isWrite || row.id == Command.Ping)) {
+    return reject(
+      row,
+      "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.",
+    );
+  }
+  if ((gates & Gate.NoReplicas) != 0 && isWrite) {
+    return reject(row, "NOREPLICAS Not enough good replicas to write.");
+  }
+  if ((gates & Gate.ReadOnlyReplica) != 0 && isWrite) {
+    return reject(row, "READONLY You can't write against a read only replica.");
+  }
+  if (
+    (clientFlags & ClientFlag.Subscribed) != 0 &&
+    !resp3 &&
+    (row.flags & CommandFlag.Subscriber) == 0
+  ) {
+    return rejectSubscribed(row);
+  }
+  if ((gates & Gate.MasterDown) != 0 && (row.flags & CommandFlag.Stale) == 0) {
+    return reject(
+      row,
+      "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+    );
+  }
+  if ((gates & Gate.Loading) != 0 && (row.flags & CommandFlag.Loading) == 0) {
+    return reject(row, "LOADING Redis is loading the dataset in memory");
+  }
+  return Verdict.Run;
+}
+
+function rejectSubscribed(row: CommandRow): Verdict {
+  noteRejected(row);
+  beginError();
+  errorText("ERR Can't execute '");
+  row.writeName();
+  errorText(
+    "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+  );
+  endError();
+  return Verdict.Answered;
+}
+
+/** Between MULTI and EXEC: keeps the command and answers QUEUED. */
+export function queue(row: CommandRow): Verdict {
+  if (!canAllocate(queuedSize())) {
+    return reject(row, "OOM command not allowed when used memory > 'maxmemory'.");
+  }
+  queueCommand(changetype<usize>(row), row.flags);
+  replySimple("QUEUED");
+  return Verdict.Answered;
+}
+
+// Slot ownership.
+
+/** What the keys looked at so far have in common. */
+let firstSlot: i32 = -1;
+let keysSeen: u32 = 0;
+let keysMissing: u32 = 0;
+let crossSlot: bool = false;
+
+/** Last key's argument index, from the row's `lastKey`, which counts from the end when negative. */
+export function lastKeyOf(row: CommandRow): i32 {
+  return row.lastKey < 0 ? <i32>argc + row.lastKey : row.lastKey;
+}
+
+/** Adds the keys of the command in hand. */
+function addKeys(row: CommandRow): void {
+  let last = lastKeyOf(row);
+  if (last >= <i32>argc) last = <i32>argc - 1;
+  for (let i = <i32>row.firstKey; i > 0 && i <= last; i += row.step) {
+    const key = Arg.ptr(i);
+    const length = Arg.length(i);
+    const slot = <i32>slotOf(key, length);
+    if (firstSlot < 0) firstSlot = slot;
+    else if (firstSlot != slot) crossSlot = true;
+    keysSeen++;
+    const state = <u32>load<u8>(slotStatesPointer + slot);
+    if ((state & (SlotState.Migrating | SlotState.Importing)) != 0) {
+      const database = databaseAt(ClientState.at(client).database);
+      if (peek(database, slot, key, length) == 0) keysMissing++;
+    }
+  }
+}
+
+/** For EXEC: the keys of everything that is queued. */
+function addQueuedKeys(): void {
+  const count = argc;
+  const pairs = argv;
+  let ptr = ClientState.at(client).queueFirst;
+  while (ptr != 0) {
+    const queued = QueuedCommand.at(ptr);
+    setArguments(queued.count, queued.pairs);
+    addKeys(changetype<CommandRow>(queued.row));
+    ptr = queued.next;
+  }
+  setArguments(count, pairs);
+}
+
+/**
+ * Whether this node may run the command, as Redis 7.0's getNodeByQuery decides. Called only where the slot of the
+ * first key is not plainly ours, or there are several keys, or the cluster is down.
+ */
+export function checkOwnership(row: CommandRow): Verdict {
+  firstSlot = -1;
+  keysSeen = 0;
+  keysMissing = 0;
+  crossSlot = false;
+  if (row.id == Command.Exec) {
+    if ((clientFlags & ClientFlag.Multi) == 0) return Verdict.Run;
+    addQueuedKeys();
+  } else addKeys(row);
+  if (firstSlot < 0) return Verdict.Run;
+  const state = <u32>load<u8>(slotStatesPointer + firstSlot);
+  if ((state & SlotState.Unbound) != 0) {
+    return refuseSlot(row, "CLUSTERDOWN Hash slot not served");
+  }
+  if (crossSlot) return refuseSlot(row, "CROSSSLOT Keys in request don't hash to the same slot");
+  const isWrite = (effectiveFlags(row) & CommandFlag.Write) != 0;
+  if ((gates & Gate.ClusterDown) != 0) {
+    if (!Settings.on(Setting.ClusterAllowReadsWhenDown)) {
+      return refuseSlot(row, "CLUSTERDOWN The cluster is down");
+    }
+    if ((row.flags & CommandFlag.Write) != 0) {
+      return refuseSlot(row, "CLUSTERDOWN The cluster is down and only accepts read commands");
+    }
+  }
+  if ((state & SlotState.Migrating) != 0 && keysMissing > 0) {
+    if (keysMissing < keysSeen) return refuseUnstable(row);
+    return redirect(row, firstSlot, RedirectKind.Ask);
+  }
+  const asking =
+    (clientFlags & ClientFlag.Asking) != 0 || (row.flags & CommandFlag.Asking) != 0;
+  if ((state & SlotState.Importing) != 0 && asking) {
+    return keysSeen > 1 && keysMissing > 0 ? refuseUnstable(row) : Verdict.Run;
+  }
+  if ((state & SlotState.Owned) != 0) return Verdict.Run;
+  if ((state & SlotState.OfPrimary) != 0 && (clientFlags & ClientFlag.ReadOnly) != 0 && !isWrite) {
+    return Verdict.Run;
+  }
+  return redirect(row, firstSlot, RedirectKind.Moved);
+}
+
+function refuseUnstable(row: CommandRow): Verdict {
+  return refuseSlot(row, "TRYAGAIN Multiple keys request during rehashing of slot");
+}
+
+function refuseSlot(row: CommandRow, text: string): Verdict {
+  leaveTransaction(row);
+  replyError(text);
+  return Verdict.Answered;
+}
+
+function redirect(row: CommandRow, slot: i32, kind: RedirectKind): Verdict {
+  leaveTransaction(row);
+  setFrame(Frame.RedirectSlot, slot);
+  setFrame(Frame.RedirectKind, kind);
+  return Verdict.Redirect;
+}
+
+/** EXEC that may not run here drops its transaction; a command that may not be queued dooms it. */
+function leaveTransaction(row: CommandRow): void {
+  Stats.addCommand(row.id, CommandStat.Rejected);
+  if (row.id == Command.Exec) discardTransaction();
+  else if ((clientFlags & ClientFlag.Multi) != 0) changeFlags(0, ClientFlag.DirtyExec);
+}

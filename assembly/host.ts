@@ -1,0 +1,130 @@
+/** Calls of the host that are not commands: set-up, clients, slots, expiry, counters. */
+import { ClientFlag, Stat } from "./abi";
+import { ClientState, unlinkClient } from "./base/client";
+import { Settings, Streams, initFrame, now, publish, setClient, setNow } from "./base/frame";
+import { copyBytes } from "./base/bytes";
+import { canAllocate, initMemory, usedMemory } from "./base/memory";
+import { Stats } from "./base/stats";
+import { refreshStats } from "./dispatch";
+import { journalOn } from "./base/frame";
+import { Journal } from "./journal";
+import {
+  SlotWalk,
+  countDatabases,
+  databaseAt,
+  databaseExists,
+  find,
+  initDatabases,
+} from "./keyspace/database";
+import { Entry } from "./keyspace/entry";
+import { deleteFound, expireSlice, refreshClock } from "./keyspace/keyspace";
+import { freeQueue } from "./keyspace/transaction";
+import { unwatchAll } from "./keyspace/watch";
+import { releaseParser } from "./protocol/resp";
+import { seedRandom } from "./types/generic";
+
+/** Prepares the instance; 0 when its memory is too small. */
+export function init(seedLow: u32, seedHigh: u32, databaseCount: u32): i32 {
+  if (!initMemory() || !canAllocate(8 << 20)) return 0;
+  const seed = (<u64>seedHigh << 32) | seedLow;
+  initFrame();
+  initDatabases(databaseCount, seed);
+  seedRandom(seed);
+  databaseAt(0);
+  Stats.set(Stat.StartupMemory, <f64>usedMemory());
+  refreshStats();
+  return 1;
+}
+
+export function clientFree(ptr: usize): void {
+  const state = ClientState.at(ptr);
+  freeQueue(state);
+  unwatchAll(ptr);
+  releaseParser(state);
+  unlinkClient(ptr);
+}
+
+/** RESET, and a link that is used afresh. */
+export function clientReset(ptr: usize): void {
+  const state = ClientState.at(ptr);
+  freeQueue(state);
+  unwatchAll(ptr);
+  const kept = ClientFlag.NeedsAuth | ClientFlag.Restricted | ClientFlag.Closing;
+  state.flags &= kept;
+  state.database = 0;
+  state.protocol = 2;
+}
+
+export function clientSetFlag(ptr: usize, flag: u32, on: i32): void {
+  const state = ClientState.at(ptr);
+  if (on != 0) state.flags |= flag;
+  else state.flags &= ~flag;
+}
+
+export function keyCount(index: u32): u32 {
+  return databaseExists(index) ? databaseAt(index).keys : 0;
+}
+
+export function expiresCount(index: u32): u32 {
+  return databaseExists(index) ? databaseAt(index).expires : 0;
+}
+
+export function averageTtl(index: u32): f64 {
+  return databaseExists(index) ? databaseAt(index).averageTtl : 0;
+}
+
+export function countKeysInSlot(slot: u32): u32 {
+  return databaseAt(0).table(slot).used;
+}
+
+export function listKeysInSlot(slot: u32, max: u32): u32 {
+  const output = Streams.output;
+  output.length = 0;
+  let count: u32 = 0;
+  SlotWalk.start(databaseAt(0).table(slot));
+  for (let e = SlotWalk.next(); e != 0 && count < max; e = SlotWalk.next()) {
+    const length = Entry.keyLength(e);
+    const at = output.room(<usize>length + 4);
+    store<u32>(at, length);
+    copyBytes(at + 4, Entry.keyPtr(e), length);
+    output.length += length + 4;
+    count++;
+  }
+  publish();
+  return count;
+}
+
+/** Deletes every key of the slot in database 0, with a DEL in the journal for each. */
+export function deleteKeysInSlot(slot: u32, nowMs: f64): u32 {
+  setNow(<i64>nowMs);
+  const database = databaseAt(0);
+  const table = database.table(slot);
+  let deleted: u32 = 0;
+  while (table.used > 0) {
+    SlotWalk.start(table);
+    const e = SlotWalk.next();
+    const key = Entry.keyPtr(e);
+    const length = Entry.keyLength(e);
+    find(database, slot, key, length);
+    if (journalOn && Journal.begin(0, 2)) {
+      Journal.word("DEL");
+      Journal.bytes(key, length);
+    }
+    deleteFound(database, slot, e);
+    Stats.add(Stat.Dirty, 1);
+    deleted++;
+  }
+  refreshStats();
+  publish();
+  return deleted;
+}
+
+export function expireCycle(nowMs: f64, budget: u32): u32 {
+  setNow(<i64>nowMs);
+  refreshClock();
+  const deleted = expireSlice(countDatabases(), databaseExists, budget);
+  Stats.add(Stat.ExpireCycles, 1);
+  refreshStats();
+  publish();
+  return deleted;
+}

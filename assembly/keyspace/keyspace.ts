@@ -1,0 +1,314 @@
+/** What commands do with keys: look up, write, expire, delete. All writes to the keyspace pass through here. */
+import { ClientFlag, Encoding, Gate, MaxMemoryPolicy, Setting, Stat, ValueType } from "../abi";
+import { Settings, client, clientFlags, gates, isReplica, now } from "../base/frame";
+import { ClientState } from "../base/client";
+import { Stats } from "../base/stats";
+import { Journal } from "../journal";
+import { keySlot } from "../protocol/crc16";
+import {
+  Database,
+  databaseAt,
+  find,
+  insertSearched,
+  nextOccupied,
+  removeFound,
+  replaceFound,
+  SLOT_COUNT,
+  SlotWalk,
+} from "./database";
+import { Entry, freeEntry, freeValue, newEntry, reshape, withExpiry } from "./entry";
+import { beforeWrite } from "./watch";
+
+/** The database of the client in hand. */
+export function currentDatabase(): Database {
+  return databaseAt(ClientState.at(client).database);
+}
+
+/** The slot of a key: the one argument of a command that is not its first key. */
+export function slotOf(key: usize, length: u32): u32 {
+  return keySlot(key, <i32>length);
+}
+
+export function isExpired(e: usize): bool {
+  return Entry.expires(e) && Entry.expireAt(e) < now;
+}
+
+/** The access clock's value now: seconds for LRU; minutes and a counter of 5 for LFU. 24 bits. */
+export function freshClock(): u32 {
+  if (lfuPolicy()) return ((<u32>(now / 60000) & 0xffff) << 8) | 5;
+  return <u32>(now / 1000) & 0xffffff;
+}
+
+export function lfuPolicy(): bool {
+  const policy = <u32>Settings.value(Setting.MaxMemoryPolicy);
+  return policy == MaxMemoryPolicy.AllKeysLfu || policy == MaxMemoryPolicy.VolatileLfu;
+}
+
+let lruSeconds: u32 = 0;
+let lfuOn: bool = false;
+
+/** Once per call of the host: the clock that lookups stamp on entries. */
+export function refreshClock(): void {
+  lruSeconds = <u32>(now / 1000) & 0xffffff;
+  lfuOn = lfuPolicy();
+}
+
+function touch(e: usize): void {
+  if (!lfuOn) {
+    store<u32>(e, (lruSeconds << 8) | <u32>load<u8>(e));
+    return;
+  }
+  Entry.setClock(e, lfuTouched(Entry.clock(e)));
+}
+
+let lfuRandom: u32 = 0x9e3779b9;
+
+/** The counter (0 to 255) after the minutes since the last decay (lfu-decay-time). */
+export function lfuDecayed(clock: u32): u32 {
+  const minutes = <u32>(now / 60000) & 0xffff;
+  const last = clock >> 8;
+  const passed = (minutes - last) & 0xffff;
+  const period = <u32>Settings.value(Setting.LfuDecayTime);
+  const periods: u32 = period == 0 ? 0 : passed / period;
+  const counter = clock & 0xff;
+  return periods >= counter ? 0 : counter - periods;
+}
+
+/** Redis's logarithmic counter: the higher it stands, the rarer a use raises it (lfu-log-factor). */
+function lfuTouched(clock: u32): u32 {
+  let counter = lfuDecayed(clock);
+  if (counter < 255) {
+    lfuRandom = lfuRandom * 1664525 + 1013904223;
+    const base = counter > 5 ? counter - 5 : 0;
+    const odds = 1.0 / (<f64>base * Settings.value(Setting.LfuLogFactor) + 1.0);
+    if (<f64>(lfuRandom >> 8) / 16777216.0 < odds) counter++;
+  }
+  return ((<u32>(now / 60000) & 0xffff) << 8) | counter;
+}
+
+/** The key's entry for a command that only reads, or 0. Counts hits and misses, stamps the access clock. */
+export function lookupRead(database: Database, slot: u32, key: usize, length: u32): usize {
+  const e = find(database, slot, key, length);
+  if (e == 0 || (Entry.expires(e) && expireNow(database, slot, e, false))) {
+    Stats.add(Stat.KeyspaceMisses, 1);
+    return 0;
+  }
+  Stats.add(Stat.KeyspaceHits, 1);
+  if ((clientFlags & ClientFlag.NoTouch) == 0) touch(e);
+  return e;
+}
+
+/** As `lookupRead`, but leaves no trace: EXISTS-like checks of the cluster, OBJECT, TTL ... */
+export function peek(database: Database, slot: u32, key: usize, length: u32): usize {
+  const e = find(database, slot, key, length);
+  if (e == 0 || (Entry.expires(e) && expireNow(database, slot, e, false))) return 0;
+  return e;
+}
+
+/** The key's entry for a command that will write, or 0; an expired one is deleted first. */
+export function lookupWrite(database: Database, slot: u32, key: usize, length: u32): usize {
+  const e = find(database, slot, key, length);
+  if (e == 0 || (Entry.expires(e) && expireNow(database, slot, e, true))) return 0;
+  if ((clientFlags & ClientFlag.NoTouch) == 0) touch(e);
+  return e;
+}
+
+/**
+ * Whether the entry just found counts as missing because it has expired. A primary deletes it and says so in the
+ * journal; a replica only hides it and waits for its primary's DEL, except for writes of its own
+ * (`replica-read-only no`); what comes from the primary sees the key as it is.
+ */
+function expireNow(database: Database, slot: u32, e: usize, forWrite: bool): bool {
+  if (Entry.expireAt(e) >= now) return false;
+  if ((clientFlags & ClientFlag.Internal) != 0) return false;
+  if (isReplica) {
+    if ((clientFlags & ClientFlag.Primary) != 0) return false;
+    if (!forWrite) return true;
+  }
+  if ((gates & (Gate.PauseWrites | Gate.PauseAll)) != 0) return true;
+  deleteExpired(database, slot, e);
+  return true;
+}
+
+/** Deletes the entry just found, which has expired, and journals that. */
+export function deleteExpired(database: Database, slot: u32, e: usize): void {
+  const key = Entry.keyPtr(e);
+  const length = Entry.keyLength(e);
+  if (Journal.begin(database.index, 2)) {
+    Journal.word(Settings.on(Setting.LazyExpire) ? "UNLINK" : "DEL");
+    Journal.bytes(key, length);
+  }
+  Stats.add(Stat.ExpiredKeys, 1);
+  Stats.add(Stat.Dirty, 1);
+  beforeWrite(database, slot, key, length, true);
+  removeFound(database, slot);
+  freeEntry(e);
+}
+
+/** Says that the found entry is about to change in place. */
+export function willChange(database: Database, slot: u32, e: usize): void {
+  if (database.table(slot).interest != 0) {
+    beforeWrite(database, slot, Entry.keyPtr(e), Entry.keyLength(e), false);
+  }
+}
+
+/** Adds an entry for a key that a lookup has just missed; the caller then writes the value. */
+export function addEntry(
+  database: Database,
+  slot: u32,
+  key: usize,
+  length: u32,
+  type: u32,
+  encoding: u32,
+  expireAt: i64,
+  inlineLength: u32,
+): usize {
+  if (database.table(slot).interest != 0) beforeWrite(database, slot, key, length, false);
+  const clock = lfuOn ? freshClock() : lruSeconds;
+  const e = newEntry(key, length, type, encoding, expireAt, inlineLength, clock);
+  insertSearched(database, slot, e);
+  return e;
+}
+
+/**
+ * Gives the entry just found another shape, keeping the first `keepInline` bytes of an inline value; a raw
+ * string stays where raw follows raw, any other pointed-to value is freed. The caller then writes the value.
+ * Answers the entry's new address.
+ */
+export function reshapeFound(
+  database: Database,
+  slot: u32,
+  e: usize,
+  type: u32,
+  encoding: u32,
+  expireAt: i64,
+  inlineLength: u32,
+  keepInline: u32,
+): usize {
+  willChange(database, slot, e);
+  if (encoding != Encoding.Raw || Entry.encoding(e) != Encoding.Raw) freeValue(e);
+  const target = reshape(e, type, encoding, expireAt, inlineLength, keepInline);
+  replaceFound(database, slot, target);
+  return target;
+}
+
+/** Sets (or, below 0, removes) the expiry of the entry just found. */
+export function setExpiry(database: Database, slot: u32, e: usize, expireAt: i64): void {
+  willChange(database, slot, e);
+  const target = withExpiry(e, expireAt);
+  replaceFound(database, slot, target);
+}
+
+/** Deletes the entry just found. */
+export function deleteFound(database: Database, slot: u32, e: usize): void {
+  willChange(database, slot, e);
+  removeFound(database, slot);
+  freeEntry(e);
+}
+
+/** Takes the entry just found out without freeing it (RENAME, MOVE). */
+export function detachFound(database: Database, slot: u32, e: usize): void {
+  willChange(database, slot, e);
+  removeFound(database, slot);
+}
+
+export function expiryOf(e: usize): i64 {
+  return Entry.expires(e) ? Entry.expireAt(e) : -1;
+}
+
+/** Whether the entry holds a string. */
+export function isString(e: usize): bool {
+  return Entry.type(e) == ValueType.String;
+}
+
+export function isInlineEncoding(encoding: u32): bool {
+  return encoding == Encoding.Inline || encoding == Encoding.InlineRaw;
+}
+
+// Active expiry.
+
+/** Where the next slice goes on. */
+let cycleDatabase: u32 = 0;
+let cycleSlot: u32 = 0;
+
+/**
+ * One slice of active expiry: looks at up to `budget` entries of slots in which something is due, deletes the
+ * expired ones, and learns each slot's next expiry on the way. Answers how many it deleted.
+ */
+export function expireSlice(databaseTotal: u32, exists: (index: u32) => bool, budget: u32): u32 {
+  let deleted: u32 = 0;
+  let looked: u32 = 0;
+  const start = cycleDatabase;
+  for (let round: u32 = 0; round <= databaseTotal; round++) {
+    const index = (start + round) % databaseTotal;
+    if (index != cycleDatabase) {
+      cycleDatabase = index;
+      cycleSlot = 0;
+    }
+    if (!exists(index)) continue;
+    const database = databaseAt(index);
+    if (database.expires == 0) {
+      database.averageTtl = 0;
+      continue;
+    }
+    let slot = nextOccupied(database, cycleSlot);
+    while (slot < SLOT_COUNT) {
+      const table = database.table(slot);
+      if (table.expires != 0 && table.nextExpiry < <f64>now) {
+        const before = deleted;
+        looked += table.used;
+        deleted += expireSlot(database, slot);
+        if (deleted == before) looked += 1;
+        if (looked >= budget) {
+          cycleSlot = slot + 1;
+          return deleted;
+        }
+      }
+      slot = nextOccupied(database, slot + 1);
+    }
+    cycleSlot = 0;
+  }
+  return deleted;
+}
+
+/** Expired entries of one slot, collected before any is deleted, as deleting moves the table. */
+const dueCells: usize = memory.data(512 * 4, 16);
+const DUE_MAX: u32 = 512;
+
+/** Deletes what has expired in the slot (up to 512 entries); learns the time of its next expiry. */
+function expireSlot(database: Database, slot: u32): u32 {
+  const table = database.table(slot);
+  let due: u32 = 0;
+  let next: f64 = Infinity;
+  let sum: f64 = 0;
+  let count: f64 = 0;
+  SlotWalk.start(table);
+  for (let e = SlotWalk.next(); e != 0; e = SlotWalk.next()) {
+    if (!Entry.expires(e)) continue;
+    const at = Entry.expireAt(e);
+    if (at < now) {
+      if (due == DUE_MAX) {
+        next = <f64>at;
+        break;
+      }
+      store<usize>(dueCells + (<usize>due << 2), e);
+      due++;
+      continue;
+    }
+    sum += <f64>(at - now);
+    count += 1;
+    if (<f64>at < next) next = <f64>at;
+  }
+  table.nextExpiry = next;
+  if (count > 0) {
+    const average = sum / count;
+    const known = database.averageTtl;
+    database.averageTtl = known == 0 ? average : known * 0.98 + average * 0.02;
+  }
+  for (let i: u32 = 0; i < due; i++) {
+    const e = load<usize>(dueCells + (<usize>i << 2));
+    find(database, slot, Entry.keyPtr(e), Entry.keyLength(e));
+    deleteExpired(database, slot, e);
+  }
+  return due;
+}

@@ -1,0 +1,198 @@
+/**
+ * Interest in keys: what must happen before a key changes. A slot with no interest costs one load and one
+ * branch. WATCH is served here, as a client's own pipelined write must already count; snapshots hang in through
+ * `onSnapshotWrite`; everything else reads the key-event region after the call.
+ */
+import { ClientFlag, Interest, KeyEvent } from "../abi";
+import { ClientState } from "../base/client";
+import { Streams, changeFlags, client, now } from "../base/frame";
+import { bytesEqual, copyBytes } from "../base/bytes";
+import { alloc, free } from "../base/memory";
+import { Database, SlotTable, databaseAt, databaseExists, find, SLOT_COUNT } from "./database";
+import { Entry } from "./entry";
+
+/*
+ *  WatchedKey, 32 bytes, followed by the key: in the slot's list and in the client's
+ */
+@unmanaged
+class WatchedKey {
+  slotNext: usize;
+  slotPrevious: usize;
+  clientNext: usize;
+  client: usize;
+  database: u32;
+  slot: u32;
+  /** The key had expired already when WATCH was called: its removal is no change. */
+  expired: u32;
+  keyLength: u32;
+
+  @inline static at(ptr: usize): WatchedKey {
+    return changetype<WatchedKey>(ptr);
+  }
+  @inline get key(): usize {
+    return changetype<usize>(this) + 32;
+  }
+}
+if (offsetof<WatchedKey>() != 32) ERROR("WatchedKey must be 32 bytes");
+
+/** Saves a slot that the running snapshot has not reached yet. Set by the snapshot while it runs. */
+let snapshotHook: (database: Database, slot: u32) => void = ignoreWrite;
+
+function ignoreWrite(database: Database, slot: u32): void {}
+
+export function onSnapshotWrite(hook: (database: Database, slot: u32) => void): void {
+  snapshotHook = hook;
+}
+
+/** To be called before a key of the slot changes; `removal`: the key is deleted because it expired. */
+export function beforeWrite(
+  database: Database,
+  slot: u32,
+  key: usize,
+  length: u32,
+  removal: bool,
+): void {
+  const table = database.table(slot);
+  const interest = table.interest;
+  if (interest == 0) return;
+  if ((interest & Interest.Snapshot) != 0) {
+    table.interest = interest & ~(<u32>Interest.Snapshot);
+    snapshotHook(database, slot);
+  }
+  if ((interest & Interest.Watch) != 0) touchWatched(table, key, length, removal);
+  const told =
+    Interest.Events | Interest.Blocking | Interest.Tracking | Interest.Migration;
+  if ((interest & told) != 0) {
+    noteEvent(removal ? KeyEvent.Expired : KeyEvent.Modified, database.index, key, length);
+  }
+}
+
+function noteEvent(kind: u32, database: u32, key: usize, length: u32): void {
+  const events = Streams.events;
+  const at = events.room(<usize>length + 12);
+  store<u32>(at, kind);
+  store<u32>(at, database, 4);
+  store<u32>(at, length, 8);
+  copyBytes(at + 12, key, length);
+  events.length += length + 12;
+}
+
+function touchWatched(table: SlotTable, key: usize, length: u32, removal: bool): void {
+  for (let ptr = table.watchers; ptr != 0; ptr = WatchedKey.at(ptr).slotNext) {
+    const watched = WatchedKey.at(ptr);
+    if (watched.keyLength != length || !bytesEqual(watched.key, key, length)) continue;
+    if (removal && watched.expired != 0) {
+      watched.expired = 0;
+      continue;
+    }
+    markDirty(watched.client);
+  }
+}
+
+function markDirty(ptr: usize): void {
+  if (ptr == client) changeFlags(0, ClientFlag.DirtyCas);
+  else ClientState.at(ptr).flags |= ClientFlag.DirtyCas;
+}
+
+/** WATCH of one key of the client in hand. */
+export function watchKey(slot: u32, key: usize, length: u32): void {
+  const state = ClientState.at(client);
+  for (let ptr = state.watched; ptr != 0; ptr = WatchedKey.at(ptr).clientNext) {
+    const known = WatchedKey.at(ptr);
+    if (
+      known.database == state.database &&
+      known.keyLength == length &&
+      bytesEqual(known.key, key, length)
+    ) {
+      return;
+    }
+  }
+  const database = databaseAt(state.database);
+  const table = database.table(slot);
+  const e = find(database, slot, key, length);
+  const ptr = alloc(32 + <usize>length);
+  const watched = WatchedKey.at(ptr);
+  watched.client = client;
+  watched.database = state.database;
+  watched.slot = slot;
+  watched.expired = e != 0 && Entry.expires(e) && Entry.expireAt(e) < now ? 1 : 0;
+  watched.keyLength = length;
+  copyBytes(watched.key, key, length);
+  watched.slotPrevious = 0;
+  watched.slotNext = table.watchers;
+  if (table.watchers != 0) WatchedKey.at(table.watchers).slotPrevious = ptr;
+  table.watchers = ptr;
+  table.interest |= Interest.Watch;
+  watched.clientNext = state.watched;
+  state.watched = ptr;
+  state.watchCount++;
+}
+
+export function unwatchAll(ptr: usize): void {
+  const state = ClientState.at(ptr);
+  let node = state.watched;
+  while (node != 0) {
+    const watched = WatchedKey.at(node);
+    const next = watched.clientNext;
+    const table = databaseAt(watched.database).table(watched.slot);
+    if (watched.slotNext != 0) WatchedKey.at(watched.slotNext).slotPrevious = watched.slotPrevious;
+    if (watched.slotPrevious != 0) {
+      WatchedKey.at(watched.slotPrevious).slotNext = watched.slotNext;
+    } else {
+      table.watchers = watched.slotNext;
+      if (table.watchers == 0) table.interest &= ~(<u32>Interest.Watch);
+    }
+    free(node);
+    node = next;
+  }
+  state.watched = 0;
+  state.watchCount = 0;
+}
+
+/** EXEC must answer nil as well when a watched key has expired since, deleted or not. */
+export function watchedExpired(ptr: usize): bool {
+  let node = ClientState.at(ptr).watched;
+  while (node != 0) {
+    const watched = WatchedKey.at(node);
+    if (watched.expired == 0) {
+      const database = databaseAt(watched.database);
+      const e = find(database, watched.slot, watched.key, watched.keyLength);
+      if (e != 0 && Entry.expires(e) && Entry.expireAt(e) < now) return true;
+    }
+    node = watched.clientNext;
+  }
+  return false;
+}
+
+/**
+ * FLUSHDB and SWAPDB: every watched key of the database that exists counts as changed; with `other`, also
+ * those that exist there.
+ */
+export function touchDatabase(index: u32, other: i32): void {
+  if (!databaseExists(index)) return;
+  const database = databaseAt(index);
+  for (let slot: u32 = 0; slot < SLOT_COUNT; slot++) {
+    const table = database.table(slot);
+    for (let ptr = table.watchers; ptr != 0; ptr = WatchedKey.at(ptr).slotNext) {
+      const watched = WatchedKey.at(ptr);
+      const here = find(database, slot, watched.key, watched.keyLength) != 0;
+      const there =
+        other >= 0 && find(databaseAt(other), slot, watched.key, watched.keyLength) != 0;
+      if (here || there) markDirty(watched.client);
+    }
+  }
+}
+
+/** Watched keys belong to a database's number, not to its content: moves the lists after a swap or a flush. */
+export function exchangeWatchers(a: Database, b: Database): void {
+  const bits = <u32>Interest.Watch;
+  for (let slot: u32 = 0; slot < SLOT_COUNT; slot++) {
+    const left = a.table(slot);
+    const right = b.table(slot);
+    const watchers = left.watchers;
+    left.watchers = right.watchers;
+    right.watchers = watchers;
+    left.interest = (left.interest & ~bits) | (left.watchers != 0 ? bits : 0);
+    right.interest = (right.interest & ~bits) | (right.watchers != 0 ? bits : 0);
+  }
+}

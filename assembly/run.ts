@@ -1,0 +1,133 @@
+/** One exhaustive switch from a command's id to its body. */
+import { Command } from "./abi";
+import { now } from "./base/frame";
+import { copy, dbSize, del, exists, expire, flushCommand, move, object, persist, randomKey, rename, select, swapDb, touch, ttl, type } from "./types/generic";
+import { lcs } from "./types/lcs";
+import { dump, restore } from "./types/dump";
+import { keys, scan } from "./types/scan";
+import {
+  append,
+  get,
+  getDel,
+  getEx,
+  getRange,
+  getSet,
+  incrBy,
+  incrByArgument,
+  incrByFloat,
+  mGet,
+  mSet,
+  set,
+  setEx,
+  setNx,
+  setRange,
+  strLen,
+} from "./types/string";
+
+export function run(id: u32): void {
+  switch (id) {
+    case Command.Get:
+      return get();
+    case Command.Set:
+      return set();
+    case Command.Incr:
+      return incrBy(1);
+    case Command.Decr:
+      return incrBy(-1);
+    case Command.IncrBy:
+      return incrByArgument(false);
+    case Command.DecrBy:
+      return incrByArgument(true);
+    case Command.IncrByFloat:
+      return incrByFloat();
+    case Command.Append:
+      return append();
+    case Command.GetDel:
+      return getDel();
+    case Command.GetEx:
+      return getEx();
+    case Command.GetRange:
+    case Command.SubStr:
+      return getRange();
+    case Command.GetSet:
+      return getSet();
+    case Command.Lcs:
+      return lcs();
+    case Command.MGet:
+      return mGet();
+    case Command.MSet:
+      return mSet(false);
+    case Command.MSetNx:
+      return mSet(true);
+    case Command.SetEx:
+      return setEx(true);
+    case Command.PSetEx:
+      return setEx(false);
+    case Command.SetNx:
+      return setNx();
+    case Command.SetRange:
+      return setRange();
+    case Command.StrLen:
+      return strLen();
+    case Command.Del:
+    case Command.Unlink:
+      return del();
+    case Command.Exists:
+      return exists();
+    case Command.Touch:
+      return touch();
+    case Command.Type:
+      return type();
+    case Command.Expire:
+      return expire(now, true, "expire");
+    case Command.PExpire:
+      return expire(now, false, "pexpire");
+    case Command.ExpireAt:
+      return expire(0, true, "expireat");
+    case Command.PExpireAt:
+      return expire(0, false, "pexpireat");
+    case Command.Ttl:
+      return ttl(true, false);
+    case Command.PTtl:
+      return ttl(false, false);
+    case Command.ExpireTime:
+      return ttl(true, true);
+    case Command.PExpireTime:
+      return ttl(false, true);
+    case Command.Persist:
+      return persist();
+    case Command.Rename:
+      return rename(false);
+    case Command.RenameNx:
+      return rename(true);
+    case Command.Copy:
+      return copy();
+    case Command.Move:
+      return move();
+    case Command.Keys:
+      return keys();
+    case Command.Scan:
+      return scan();
+    case Command.RandomKey:
+      return randomKey();
+    case Command.DbSize:
+      return dbSize();
+    case Command.FlushDb:
+      return flushCommand(false);
+    case Command.FlushAll:
+      return flushCommand(true);
+    case Command.SwapDb:
+      return swapDb();
+    case Command.Select:
+      return select();
+    case Command.Object:
+      return object();
+    case Command.Dump:
+      return dump();
+    case Command.Restore:
+    case Command.RestoreAsking:
+      return restore();
+    default:
+      unreachable();
+  }
+}

@@ -1,0 +1,4 @@
+import { replyOk } from "../protocol/reply";
+export function lcs(): void {
+  replyOk();
+}

@@ -1,0 +1,602 @@
+/** String commands. Behaviour: Redis 7.0 t_string.c. */
+import { Encoding, Setting } from "../abi";
+import { equalsWord } from "../base/bytes";
+import { Arg, Settings, argc, clientFlags, journalOn, now, slot } from "../base/frame";
+import { canAllocate } from "../base/memory";
+import { Journal } from "../journal";
+import { ClientFlag } from "../abi";
+import { Database } from "../keyspace/database";
+import { Entry } from "../keyspace/entry";
+import {
+  addEntry,
+  currentDatabase,
+  deleteFound,
+  expiryOf,
+  isString,
+  lookupRead,
+  lookupWrite,
+  setExpiry,
+  slotOf,
+  willChange,
+} from "../keyspace/keyspace";
+import {
+  View,
+  growString,
+  setBytes,
+  setInteger,
+  setString,
+  stringLength,
+  view,
+  viewInteger,
+} from "../keyspace/string-value";
+import { LONG_DOUBLE_TEXT_MAX, incrByFloatText } from "../protocol/long-double";
+import { parseInt64, parsedInt64 } from "../protocol/number";
+import {
+  beginError,
+  endError,
+  errorText,
+  replyArray,
+  replyBulk,
+  replyError,
+  replyInt,
+  replyNotInteger,
+  replyNull,
+  replyOk,
+  replyOutOfMemory,
+  replySyntaxError,
+  replyTooLong,
+  replyWrongType,
+} from "../protocol/reply";
+import { ValueType } from "../abi";
+import { Writes } from "./writes";
+
+// SET and its options.
+
+/** Option bits of SET and GETEX. */
+enum Option {
+  None = 0,
+  IfMissing = 1,
+  IfPresent = 2,
+  Expiry = 4,
+  KeepTtl = 8,
+  Get = 16,
+  Persist = 32,
+  /** The expiry is a point in time, not a distance. */
+  Absolute = 64,
+  Seconds = 128,
+}
+
+/** What `parseOptions` read: bits and the argument that holds the expiry. */
+let options: u32 = 0;
+let expiryArgument: u32 = 0;
+
+/** Reads the options from argument `from` on; false: a syntax error was replied. */
+function parseOptions(from: u32, forSet: bool): bool {
+  options = 0;
+  expiryArgument = 0;
+  const exclusive = Option.KeepTtl | Option.Persist | Option.Expiry;
+  for (let i = from; i < argc; i++) {
+    const ptr = Arg.ptr(i);
+    const length = Arg.length(i);
+    let bit: u32 = 0;
+    if (forSet && equalsWord(ptr, length, "nx") && (options & Option.IfPresent) == 0) {
+      bit = Option.IfMissing;
+    } else if (forSet && equalsWord(ptr, length, "xx") && (options & Option.IfMissing) == 0) {
+      bit = Option.IfPresent;
+    } else if (forSet && equalsWord(ptr, length, "get")) {
+      bit = Option.Get;
+    } else if ((options & exclusive) == 0) {
+      if (forSet && equalsWord(ptr, length, "keepttl")) bit = Option.KeepTtl;
+      else if (!forSet && equalsWord(ptr, length, "persist")) bit = Option.Persist;
+      else {
+        bit = expiryOption(ptr, length);
+        if (bit != 0 && i + 1 < argc) expiryArgument = ++i;
+        else bit = 0;
+      }
+    } else if (forSet && (options & Option.KeepTtl) != 0 && equalsWord(ptr, length, "keepttl")) {
+      bit = Option.KeepTtl;
+    } else if (!forSet && (options & Option.Persist) != 0 && equalsWord(ptr, length, "persist")) {
+      bit = Option.Persist;
+    } else if ((options & Option.Expiry) != 0) {
+      // The same expiry option may be said again; the last one counts.
+      const again = expiryOption(ptr, length);
+      const kind = Option.Expiry | Option.Absolute | Option.Seconds;
+      if (again != 0 && again == (options & kind) && i + 1 < argc) {
+        bit = again;
+        expiryArgument = ++i;
+      }
+    }
+    if (bit == 0) {
+      replySyntaxError();
+      return false;
+    }
+    options |= bit;
+  }
+  return true;
+}
+
+function expiryOption(ptr: usize, length: u32): u32 {
+  if (equalsWord(ptr, length, "ex")) return Option.Expiry | Option.Seconds;
+  if (equalsWord(ptr, length, "px")) return Option.Expiry;
+  if (equalsWord(ptr, length, "exat")) return Option.Expiry | Option.Absolute | Option.Seconds;
+  if (equalsWord(ptr, length, "pxat")) return Option.Expiry | Option.Absolute;
+  return 0;
+}
+
+/** The expiry as a point in time (ms), or -1 after an error reply. `name`: as the error names the command. */
+function parseExpiry(argument: u32, kind: u32, name: string): i64 {
+  if (!parseInt64(Arg.ptr(argument), <i32>Arg.length(argument))) {
+    replyNotInteger();
+    return -1;
+  }
+  let at = parsedInt64();
+  const seconds = (kind & Option.Seconds) != 0;
+  let valid = at > 0 && !(seconds && at > i64.MAX_VALUE / 1000);
+  if (valid) {
+    if (seconds) at *= 1000;
+    if ((kind & Option.Absolute) == 0) {
+      valid = at <= i64.MAX_VALUE - now;
+      at += now;
+    }
+  }
+  if (valid) return at;
+  beginError();
+  errorText("ERR invalid expire time in '");
+  errorText(name);
+  errorText("' command");
+  endError();
+  return -1;
+}
+
+/** SET in the form that replicas get: the time absolute, conditions gone as they held. */
+function journalSet(database: Database, value: u32, expireAt: i64, keepTtl: bool): void {
+  const count: u32 = expireAt >= 0 ? 5 : keepTtl ? 4 : 3;
+  if (!Journal.begin(database.index, count)) return;
+  Journal.word("SET");
+  Journal.bytes(Arg.ptr(1), Arg.length(1));
+  Journal.bytes(Arg.ptr(value), Arg.length(value));
+  if (expireAt >= 0) {
+    Journal.word("PXAT");
+    Journal.int(expireAt);
+  } else if (keepTtl) Journal.word("KEEPTTL");
+}
+
+export function set(): void {
+  if (argc == 3) {
+    const database = currentDatabase();
+    const e = lookupWrite(database, slot, Arg.ptr(1), Arg.length(1));
+    setString(database, slot, Arg.ptr(1), Arg.length(1), e, Arg.ptr(2), Arg.length(2), -1);
+    Writes.one();
+    journalSet(database, 2, -1, false);
+    replyOk();
+    return;
+  }
+  if (!parseOptions(3, true)) return;
+  let expireAt: i64 = -1;
+  if ((options & Option.Expiry) != 0) {
+    expireAt = parseExpiry(expiryArgument, options, "set");
+    if (expireAt < 0) return;
+  }
+  const database = currentDatabase();
+  const withGet = (options & Option.Get) != 0;
+  let e: usize = 0;
+  if (withGet) {
+    e = lookupRead(database, slot, Arg.ptr(1), Arg.length(1));
+    if (e != 0 && !isString(e)) {
+      replyWrongType();
+      return;
+    }
+    replyValue(e);
+  }
+  e = lookupWrite(database, slot, Arg.ptr(1), Arg.length(1));
+  const refused =
+    ((options & Option.IfMissing) != 0 && e != 0) || ((options & Option.IfPresent) != 0 && e == 0);
+  if (refused) {
+    if (!withGet) replyNull();
+    return;
+  }
+  const keepTtl = (options & Option.KeepTtl) != 0;
+  const stored = keepTtl && e != 0 ? expiryOf(e) : expireAt;
+  setString(database, slot, Arg.ptr(1), Arg.length(1), e, Arg.ptr(2), Arg.length(2), stored);
+  Writes.one();
+  journalSet(database, 2, expireAt, keepTtl);
+  if (!withGet) replyOk();
+}
+
+function replyValue(e: usize): void {
+  if (e == 0) {
+    replyNull();
+    return;
+  }
+  view(e, 0);
+  replyBulk(View.ptr, View.length);
+}
+
+export function setNx(): void {
+  const database = currentDatabase();
+  const e = lookupWrite(database, slot, Arg.ptr(1), Arg.length(1));
+  if (e != 0) {
+    replyInt(0);
+    return;
+  }
+  setString(database, slot, Arg.ptr(1), Arg.length(1), 0, Arg.ptr(2), Arg.length(2), -1);
+  Writes.one();
+  journalSet(database, 2, -1, false);
+  replyInt(1);
+}
+
+export function setEx(seconds: bool): void {
+  const kind = seconds ? Option.Seconds : Option.None;
+  const expireAt = parseExpiry(2, kind, seconds ? "setex" : "psetex");
+  if (expireAt < 0) return;
+  const database = currentDatabase();
+  const e = lookupWrite(database, slot, Arg.ptr(1), Arg.length(1));
+  setString(database, slot, Arg.ptr(1), Arg.length(1), e, Arg.ptr(3), Arg.length(3), expireAt);
+  Writes.one();
+  journalSet(database, 3, expireAt, false);
+  replyOk();
+}
+
+// Reading.
+
+export function get(): void {
+  const e = lookupRead(currentDatabase(), slot, Arg.ptr(1), Arg.length(1));
+  if (e != 0 && !isString(e)) {
+    replyWrongType();
+    return;
+  }
+  replyValue(e);
+}
+
+export function getSet(): void {
+  const database = currentDatabase();
+  const read = lookupRead(database, slot, Arg.ptr(1), Arg.length(1));
+  if (read != 0 && !isString(read)) {
+    replyWrongType();
+    return;
+  }
+  replyValue(read);
+  const e = lookupWrite(database, slot, Arg.ptr(1), Arg.length(1));
+  setString(database, slot, Arg.ptr(1), Arg.length(1), e, Arg.ptr(2), Arg.length(2), -1);
+  Writes.one();
+  journalSet(database, 2, -1, false);
+}
+
+export function getDel(): void {
+  const database = currentDatabase();
+  const e = lookupRead(database, slot, Arg.ptr(1), Arg.length(1));
+  if (e != 0 && !isString(e)) {
+    replyWrongType();
+    return;
+  }
+  replyValue(e);
+  if (e == 0) return;
+  deleteFound(database, slot, e);
+  Writes.one();
+  if (Journal.begin(database.index, 2)) {
+    Journal.word("DEL");
+    Journal.bytes(Arg.ptr(1), Arg.length(1));
+  }
+}
+
+export function getEx(): void {
+  if (!parseOptions(2, false)) return;
+  const database = currentDatabase();
+  const e = lookupRead(database, slot, Arg.ptr(1), Arg.length(1));
+  if (e == 0) {
+    replyNull();
+    return;
+  }
+  if (!isString(e)) {
+    replyWrongType();
+    return;
+  }
+  let expireAt: i64 = -1;
+  if ((options & Option.Expiry) != 0) {
+    expireAt = parseExpiry(expiryArgument, options, "getex");
+    if (expireAt < 0) return;
+  }
+  replyValue(e);
+  if ((options & Option.Expiry) != 0) {
+    applyExpiry(database, slot, e, expireAt, (options & Option.Absolute) != 0);
+  } else if ((options & Option.Persist) != 0 && Entry.expires(e)) {
+    setExpiry(database, slot, e, -1);
+    Writes.one();
+    if (Journal.begin(database.index, 2)) {
+      Journal.word("PERSIST");
+      Journal.bytes(Arg.ptr(1), Arg.length(1));
+    }
+  }
+}
+
+/** Gives the found key its expiry; a point in the past deletes it. The first argument is the key. */
+function applyExpiry(
+  database: Database,
+  slot: u32,
+  e: usize,
+  expireAt: i64,
+  absolute: bool,
+): void {
+  Writes.one();
+  if (absolute && expireAt <= now && (clientFlags & ClientFlag.Primary) == 0) {
+    deleteFound(database, slot, e);
+    if (!Journal.begin(database.index, 2)) return;
+    Journal.word(Settings.on(Setting.LazyExpire) ? "UNLINK" : "DEL");
+    Journal.bytes(Arg.ptr(1), Arg.length(1));
+    return;
+  }
+  setExpiry(database, slot, e, expireAt);
+  if (!Journal.begin(database.index, 3)) return;
+  Journal.word("PEXPIREAT");
+  Journal.bytes(Arg.ptr(1), Arg.length(1));
+  Journal.int(expireAt);
+}
+
+export function strLen(): void {
+  const e = lookupRead(currentDatabase(), slot, Arg.ptr(1), Arg.length(1));
+  if (e == 0) replyInt(0);
+  else if (!isString(e)) replyWrongType();
+  else replyInt(stringLength(e));
+}
+
+export function getRange(): void {
+  if (!parseInt64(Arg.ptr(2), <i32>Arg.length(2))) {
+    replyNotInteger();
+    return;
+  }
+  let start = parsedInt64();
+  if (!parseInt64(Arg.ptr(3), <i32>Arg.length(3))) {
+    replyNotInteger();
+    return;
+  }
+  let end = parsedInt64();
+  const e = lookupRead(currentDatabase(), slot, Arg.ptr(1), Arg.length(1));
+  if (e == 0) {
+    replyBulk(0, 0);
+    return;
+  }
+  if (!isString(e)) {
+    replyWrongType();
+    return;
+  }
+  view(e, 0);
+  const length = <i64>View.length;
+  if (start < 0 && end < 0 && start > end) {
+    replyBulk(0, 0);
+    return;
+  }
+  if (start < 0) start = max<i64>(start + length, 0);
+  if (end < 0) end = max<i64>(end + length, 0);
+  if (end >= length) end = length - 1;
+  if (start > end || length == 0) replyBulk(0, 0);
+  else replyBulk(View.ptr + <usize>start, <u32>(end - start + 1));
+}
+
+export function mGet(): void {
+  const database = currentDatabase();
+  replyArray(argc - 1);
+  for (let i: u32 = 1; i < argc; i++) {
+    const key = Arg.ptr(i);
+    const length = Arg.length(i);
+    const e = lookupRead(database, i == 1 ? slot : slotOf(key, length), key, length);
+    if (e == 0 || !isString(e)) replyNull();
+    else replyValue(e);
+  }
+}
+
+// Several keys.
+
+export function mSet(onlyNew: bool): void {
+  if ((argc & 1) == 0) {
+    replyError(
+      onlyNew
+        ? "ERR wrong number of arguments for 'msetnx' command"
+        : "ERR wrong number of arguments for 'mset' command",
+    );
+    return;
+  }
+  const database = currentDatabase();
+  if (onlyNew || journalOn) {
+    // Looking also expires: the DEL of a key that has expired must stand in the journal before the MSET.
+    for (let i: u32 = 1; i < argc; i += 2) {
+      const key = Arg.ptr(i);
+      const known = lookupWrite(database, slotOf(key, Arg.length(i)), key, Arg.length(i));
+      if (onlyNew && known != 0) {
+        replyInt(0);
+        return;
+      }
+    }
+  }
+  // Journalled before it runs, as values that came in allocations of their own are taken over.
+  Journal.verbatim(database.index);
+  for (let i: u32 = 1; i < argc; i += 2) {
+    const key = Arg.ptr(i);
+    const length = Arg.length(i);
+    const keySlot = slotOf(key, length);
+    const e = lookupWrite(database, keySlot, key, length);
+    setString(database, keySlot, key, length, e, Arg.ptr(i + 1), Arg.length(i + 1), -1);
+  }
+  Writes.many((argc - 1) >> 1);
+  if (onlyNew) replyInt(1);
+  else replyOk();
+}
+
+// Changing in place.
+
+/** Refuses strings longer than proto-max-bulk-len, as Redis's checkStringLength. */
+function checkLength(size: i64, added: i64): bool {
+  if ((clientFlags & ClientFlag.Primary) != 0) return true;
+  const total = size + added;
+  if (total >= size && <f64>total <= Settings.value(Setting.ProtoMaxBulkLength)) return true;
+  replyTooLong();
+  return false;
+}
+
+export function append(): void {
+  const database = currentDatabase();
+  const key = Arg.ptr(1);
+  const added = Arg.length(2);
+  const e = lookupWrite(database, slot, key, Arg.length(1));
+  let total = added;
+  if (e == 0) {
+    Journal.verbatim(database.index);
+    setString(database, slot, key, Arg.length(1), 0, Arg.ptr(2), added, -1);
+  } else {
+    if (!isString(e)) {
+      replyWrongType();
+      return;
+    }
+    const had = stringLength(e);
+    if (!checkLength(had, added)) return;
+    total = had + added;
+    const ptr = growString(database, slot, e, total);
+    if (ptr == 0) {
+      replyOutOfMemory();
+      return;
+    }
+    memory.copy(ptr + had, Arg.ptr(2), added);
+    Journal.verbatim(database.index);
+  }
+  Writes.one();
+  replyInt(total);
+}
+
+export function setRange(): void {
+  if (!parseInt64(Arg.ptr(2), <i32>Arg.length(2))) {
+    replyNotInteger();
+    return;
+  }
+  const offset = parsedInt64();
+  if (offset < 0) {
+    replyError("ERR offset is out of range");
+    return;
+  }
+  const database = currentDatabase();
+  const added = Arg.length(3);
+  let e = lookupWrite(database, slot, Arg.ptr(1), Arg.length(1));
+  if (e != 0 && !isString(e)) {
+    replyWrongType();
+    return;
+  }
+  const had = e == 0 ? 0 : stringLength(e);
+  if (added == 0) {
+    replyInt(had);
+    return;
+  }
+  if (!checkLength(offset, added)) return;
+  const length = max(had, <u32>offset + added);
+  if (!canAllocate(<usize>length * 2)) {
+    replyOutOfMemory();
+    return;
+  }
+  if (e == 0) {
+    e = addEntry(
+      database, slot, Arg.ptr(1), Arg.length(1), ValueType.String, Encoding.InlineRaw, -1, 0,
+    );
+    lookupWrite(database, slot, Arg.ptr(1), Arg.length(1));
+  }
+  const ptr = growString(database, slot, e, length);
+  if (ptr == 0) {
+    replyOutOfMemory();
+    return;
+  }
+  memory.copy(ptr + <usize>offset, Arg.ptr(3), added);
+  Journal.verbatim(database.index);
+  Writes.one();
+  replyInt(length);
+}
+
+// Counting.
+
+export function incrBy(amount: i64): void {
+  const database = currentDatabase();
+  const e = lookupWrite(database, slot, Arg.ptr(1), Arg.length(1));
+  let value: i64 = 0;
+  if (e != 0) {
+    if (!isString(e)) {
+      replyWrongType();
+      return;
+    }
+    if (Entry.encoding(e) == Encoding.Int) value = Entry.integer(e);
+    else if (viewInteger(e)) value = parsedInt64();
+    else {
+      replyNotInteger();
+      return;
+    }
+  }
+  const sum = value + amount;
+  if (amount < 0 ? sum > value : sum < value) {
+    replyError("ERR increment or decrement would overflow");
+    return;
+  }
+  if (e != 0 && Entry.encoding(e) == Encoding.Int) {
+    willChange(database, slot, e);
+    store<i64>(Entry.payload(e), sum);
+  } else {
+    setInteger(
+      database, slot, Arg.ptr(1), Arg.length(1), e, sum, e == 0 ? -1 : expiryOf(e),
+    );
+  }
+  Writes.one();
+  Journal.verbatim(database.index);
+  replyInt(sum);
+}
+
+/** INCRBY, and with `negative` DECRBY. */
+export function incrByArgument(negative: bool): void {
+  if (!parseInt64(Arg.ptr(2), <i32>Arg.length(2))) {
+    replyNotInteger();
+    return;
+  }
+  const amount = parsedInt64();
+  if (!negative) {
+    incrBy(amount);
+    return;
+  }
+  if (amount == i64.MIN_VALUE) {
+    replyError("ERR decrement would overflow");
+    return;
+  }
+  incrBy(-amount);
+}
+
+const floatText: usize = memory.data(8192, 16);
+
+export function incrByFloat(): void {
+  const database = currentDatabase();
+  const e = lookupWrite(database, slot, Arg.ptr(1), Arg.length(1));
+  if (e != 0 && !isString(e)) {
+    replyWrongType();
+    return;
+  }
+  // A missing key counts as 0.
+  store<u8>(floatText, 48);
+  View.ptr = floatText;
+  View.length = 1;
+  if (e != 0) view(e, 0);
+  const length = incrByFloatText(
+    View.ptr, <i32>View.length, Arg.ptr(2), <i32>Arg.length(2), floatText + 64,
+  );
+  if (length == -1 || length == -2) {
+    replyError("ERR value is not a valid float");
+    return;
+  }
+  if (length < 0) {
+    replyError("ERR increment would produce NaN or Infinity");
+    return;
+  }
+  const expireAt = e == 0 ? <i64>-1 : expiryOf(e);
+  setBytes(
+    database, slot, Arg.ptr(1), Arg.length(1), e, floatText + 64, <u32>length, expireAt,
+  );
+  Writes.one();
+  if (Journal.begin(database.index, 4)) {
+    Journal.word("SET");
+    Journal.bytes(Arg.ptr(1), Arg.length(1));
+    Journal.bytes(floatText + 64, <u32>length);
+    Journal.word("KEEPTTL");
+  }
+  replyBulk(floatText + 64, <u32>length);
+}
+
+if (LONG_DOUBLE_TEXT_MAX + 64 > 8192) ERROR("floatText is too small");
