@@ -7,7 +7,7 @@
  */
 import { NodeFlag } from "./bus-message.ts";
 import { isAddressText, isHostnameText, isNodeId } from "./identifiers.ts";
-import { emptySlots, hasSlot, setSlot, slotRangesText } from "./slot-bitmap.ts";
+import { addSlot, emptySlots, hasSlot, slotRangesText } from "./slot-bitmap.ts";
 
 /** A slot on its way to or from the node with this id. */
 export interface SlotMove {
@@ -196,7 +196,7 @@ function parseSlotField(node: NodeRecord, text: string): string {
   if (first > last) return "a slot range that ends before it starts";
   for (let slot = first; slot <= last; slot++) {
     if (hasSlot(node.slots, slot)) return "a slot named twice";
-    setSlot(node.slots, slot);
+    addSlot(node.slots, slot);
   }
   return "";
 }

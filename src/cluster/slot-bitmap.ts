@@ -10,11 +10,11 @@ export function hasSlot(slots: Uint8Array, slot: number): boolean {
   return ((slots[slot >> 3] ?? 0) & (1 << (slot & 7))) !== 0;
 }
 
-export function setSlot(slots: Uint8Array, slot: number): void {
+export function addSlot(slots: Uint8Array, slot: number): void {
   slots[slot >> 3] = (slots[slot >> 3] ?? 0) | (1 << (slot & 7));
 }
 
-export function clearSlot(slots: Uint8Array, slot: number): void {
+export function removeSlot(slots: Uint8Array, slot: number): void {
   slots[slot >> 3] = (slots[slot >> 3] ?? 0) & ~(1 << (slot & 7));
 }
 

@@ -11,7 +11,7 @@ import { encodeMessage } from "../../src/cluster/bus-codec.ts";
 import { isPing, MessageFlag, NodeFlag } from "../../src/cluster/bus-message.ts";
 import { nodeLine, parseNodeLine } from "../../src/cluster/node-line.ts";
 import { parseClusterConfig, serializeClusterConfig } from "../../src/cluster/nodes-conf.ts";
-import { hasSlot, setSlot, slotRangesText } from "../../src/cluster/slot-bitmap.ts";
+import { addSlot, hasSlot, slotRangesText } from "../../src/cluster/slot-bitmap.ts";
 import { describeWithTools } from "../support/oracle.ts";
 import { startServer, type TestServer, until } from "../support/server.ts";
 import { BusPeer, type Heard } from "./bus-peer.ts";
@@ -211,7 +211,7 @@ describeWithTools(["redis-server"], "the bus, spoken with redis-server", () => {
     peer.header.flags = NodeFlag.primary | NodeFlag.myself;
     peer.header.primaryId = "";
     const slots = new Uint8Array(2048);
-    setSlot(slots, 850);
+    addSlot(slots, 850);
     peer.say(link, { type: "ping", gossip: [], extensions: {} }, { slots });
     const { message } = keep("update", await peer.hear("update"));
     if (message.body.type !== "update") throw new Error("unreachable");
@@ -223,8 +223,8 @@ describeWithTools(["redis-server"], "the bus, spoken with redis-server", () => {
 
   test("our UPDATE moves a slot", async () => {
     const slots = new Uint8Array(2048);
-    setSlot(slots, 12_000);
-    for (let slot = 800; slot < 900; slot++) setSlot(slots, slot);
+    addSlot(slots, 12_000);
+    for (let slot = 800; slot < 900; slot++) addSlot(slots, slot);
     const { currentEpoch } = (await peer.hear("failoverAuthAck")).message;
     const body = { type: "update" as const, nodeId: id(1), configEpoch: currentEpoch, slots };
     peer.say(link, body, { currentEpoch });

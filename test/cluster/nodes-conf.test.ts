@@ -9,11 +9,11 @@ import {
   serializeClusterConfig,
 } from "../../src/cluster/nodes-conf.ts";
 import {
-  clearSlot,
+  addSlot,
   countSlots,
   emptySlots,
   hasSlot,
-  setSlot,
+  removeSlot,
   slotRanges,
   slotRangesText,
 } from "../../src/cluster/slot-bitmap.ts";
@@ -234,8 +234,8 @@ test("slot bitmaps agree with a set", () => {
       const last = Math.min(16_383, first + random.below(random.pick([1, 20, 2000])));
       const add = random.chance(0.6);
       for (let slot = first; slot <= last; slot++) {
-        if (add) setSlot(slots, slot);
-        else clearSlot(slots, slot);
+        if (add) addSlot(slots, slot);
+        else removeSlot(slots, slot);
         if (add) model.add(slot);
         else model.delete(slot);
       }
@@ -255,7 +255,7 @@ describeWithTools(["redis-server"], "files of ours in redis-server", () => {
   test("are loaded and told again by CLUSTER NODES", async () => {
     const slots = emptySlots();
     for (let slot = 0; slot < 16_384; slot += slot < 50 ? 2 : 1) {
-      if (slot !== 300) setSlot(slots, slot);
+      if (slot !== 300) addSlot(slots, slot);
     }
     const migrating = [{ slot: 2, nodeId: third }];
     const importing = [{ slot: 3, nodeId: third }];
