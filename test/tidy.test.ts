@@ -21,9 +21,11 @@ const ENGINE_ORDER: readonly (readonly string[])[] = [
   ["base"],
   ["protocol"],
   ["structures"],
-  ["keyspace", "journal", "snapshot"],
+  ["commands", "keyspace", "journal", "snapshot"],
   ["types"],
+  ["gates", "run"],
   ["dispatch"],
+  ["host"],
   ["index", "verify"],
 ];
 
@@ -59,7 +61,8 @@ interface Source {
 }
 
 function sources(pattern: string): Source[] {
-  return [...new Bun.Glob(pattern).scanSync(root)].sort().map((path) => {
+  const paths = [...new Bun.Glob(pattern).scanSync(root)].filter((path) => !path.endsWith(".d.ts"));
+  return paths.sort().map((path) => {
     const text = readFileSync(join(root, path), "utf8");
     return { path, text, code: withoutComments(text) };
   });
@@ -80,8 +83,14 @@ function withoutStrings(code: string): string {
 
 /** Specifiers of every import and re-export. */
 function imports(code: string): string[] {
-  const pattern = /\b(?:from|import)\s*\(?\s*["']([^"']+)["']/g;
-  return [...code.matchAll(pattern)].map(([, specifier = ""]) => specifier);
+  const patterns = [
+    /^(?:import|export)\b[^"';]*?\bfrom\s*["']([^"']+)["']/gm,
+    /^import\s*["']([^"']+)["']/gm,
+    /\bimport\(\s*["']([^"']+)["']/g,
+  ];
+  return patterns.flatMap((pattern) =>
+    [...code.matchAll(pattern)].map(([, specifier = ""]) => specifier),
+  );
 }
 
 /** Folder or file name (without extension) right under `top` that a path belongs to. */
