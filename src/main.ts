@@ -18,7 +18,8 @@ type Subcommand = (words: readonly string[], name: string) => Outcome | Promise<
 
 const subcommands: Readonly<Record<string, Subcommand>> = {
   server: runServer,
-  up: async (words) => (await import("./cli/up.ts")).up([...words]),
+  up: async (words) => (await import("./cli/up.ts")).up(words),
+  ping: async (words) => (await import("./cli/ping.ts")).ping(words),
   help: () => say(usage("atoll")),
 };
 
@@ -67,7 +68,9 @@ Examples:
 `;
 }
 
-const upUsage = "       atoll up [--nodes 6] [--replicas 1] [--port 7000] [--dir <directory>]\n";
+const upUsage =
+  "       atoll up [--nodes 6] [--replicas 1] [--port 7000] [--dir <directory>]\n" +
+  "       atoll ping [-h host] [-p port] [-a password]\n";
 
 /** The name the program was called by; `bun` itself does not count. */
 function calledAs(): string {
