@@ -519,8 +519,8 @@ export class Node {
     const handler = this.handlers[id];
     assert(handler !== undefined, `no handler for "${row.fullName}"`);
     const call = new HostCall(this, client, id, row, argv, insideExec, this.nowMs);
-    const reply = handler(call);
     client.hostCommand = row.fullName;
+    const reply = handler(call);
     this.measureHost(call, started);
     if (reply.kind === "later") {
       this.parkAs(client, ClientState.Blocked);
