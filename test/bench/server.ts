@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RespClient } from "../../src/cli/resp-client.ts";
+import { freePort } from "../support/ports.ts";
 
 export type Mode = "standalone" | "cluster";
 
@@ -101,21 +102,6 @@ export class BenchServer {
       await Bun.sleep(50);
     }
     client.close();
-  }
-}
-
-/** A port whose bus port is a port too. */
-function freePort(): number {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 20_000);
-    try {
-      for (const each of [port, port + 10_000]) {
-        Bun.listen({ hostname: "127.0.0.1", port: each, socket: { data() {} } }).stop(true);
-      }
-      return port;
-    } catch {
-      // Taken: try another.
-    }
   }
 }
 
