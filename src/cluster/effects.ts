@@ -58,11 +58,14 @@ export type ClusterEffect =
    * No `linkClosed` is expected for it (one that comes is ignored).
    */
   | { readonly kind: "closeLink"; readonly linkId: LinkId }
-  /** Encode and queue one message. Order per link is the order of effects. */
+  /**
+   * Encode and queue one message. Order per link is the order of effects; on a link that is still
+   * connecting the bytes wait. A linkId that is closed already is ignored.
+   */
   | { readonly kind: "send"; readonly linkId: LinkId; readonly message: BusMessage }
   /** Slots whose state differs from what was last told. The first one, after `start`, tells all. */
   | { readonly kind: "slotsChanged"; readonly slots: readonly SlotState[] }
-  /** `cluster_state` for the engine's CLUSTERDOWN and for the log's readers; told on each change. */
+  /** `cluster_state`, for the engine's CLUSTERDOWN: told at `start` and on each change. */
   | { readonly kind: "stateChanged"; readonly state: "ok" | "fail" }
   /** Be a replica of this node: REPLICAOF ip port. Told again when its address changes. */
   | {

@@ -13,11 +13,10 @@ import type { ClusterOptions } from "./options.ts";
 export interface ReplicationFacts {
   /** A primary's own replication offset, or a replica's processed offset, bytes. */
   readonly offset: number;
-  /** The link of a replica to its primary is up and in the online phase (not in a full sync). */
-  readonly primaryLinkUp: boolean;
   /**
-   * While the link is up: when the primary was last heard. While it is down: when it went down.
-   * Milliseconds of the same clock as `nowMs`; 0: never connected, so the data has no age.
+   * A replica's link to its primary is online: when the primary was last heard. Otherwise: when the
+   * link went down. Milliseconds of the same clock as `nowMs`; 0: never was online, so what we hold
+   * is of no known age and we never replace the primary by ourselves.
    */
   readonly lastContactMs: number;
   /** The data set is being loaded from disk. */
@@ -88,13 +87,10 @@ export type ClusterEvent =
   /** Directives changed (CONFIG SET); the whole new set. */
   | { readonly kind: "configured"; readonly options: ClusterOptions }
   /**
-   * The data set was loaded from disk: the slots that hold keys, and whether any database but 0 does.
+   * The data set was loaded from disk: the slots that hold keys.
    * Keys of unassigned slots make us their owner; keys of others' slots set them importing.
    */
-  | {
-      readonly kind: "dataLoaded";
-      readonly slotsWithKeys: readonly number[];
-    }
+  | { readonly kind: "dataLoaded"; readonly slotsWithKeys: readonly number[] }
   /** A client sent PUBLISH (to all nodes) or SPUBLISH (`sharded`: to the nodes of our shard). */
   | {
       readonly kind: "publish";

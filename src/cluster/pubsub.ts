@@ -1,0 +1,35 @@
+/** Messages that pass through the bus: PUBLISH to all, SPUBLISH to our shard, module messages. */
+import type { PublishBody } from "./bus-message.ts";
+import type { ClusterContext } from "./context.ts";
+import type { ClusterEvent } from "./events.ts";
+
+type Publish = Extract<ClusterEvent, { kind: "publish" }>;
+type SendModule = Extract<ClusterEvent, { kind: "sendModule" }>;
+
+export function publish(context: ClusterContext, event: Publish): void {
+  const { channel, message, sharded } = event;
+  const body: PublishBody = { type: sharded ? "publishShard" : "publish", channel, message };
+  if (!sharded) {
+    context.broadcast(context.message(body));
+    return;
+  }
+  const { myself } = context;
+  const shardPrimary = myself.isPrimary ? myself : myself.primary;
+  if (shardPrimary === null) return;
+  for (const node of [shardPrimary, ...shardPrimary.replicas]) {
+    if (node === myself || node.link === null) continue;
+    context.send(node.link, context.message(body));
+  }
+}
+
+/** A target that is unknown or has no link gets nothing. */
+export function sendModule(context: ClusterContext, event: SendModule): void {
+  const { targetId, moduleId, type, payload } = event;
+  const message = context.message({ type: "module", moduleId, moduleType: type, payload });
+  if (targetId === null) {
+    context.broadcast(message);
+    return;
+  }
+  const link = context.state.find(targetId)?.link ?? null;
+  if (link !== null) context.send(link, message);
+}
