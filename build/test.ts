@@ -8,7 +8,7 @@
  */
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { buildExecutable } from "./executable.ts";
+import { buildExecutable, executablePath } from "./executable.ts";
 import { buildStale, outputDirectory, root } from "./wasm.ts";
 
 /** For a test that names no bound of its own. */
@@ -90,7 +90,14 @@ async function runTests(
       `--reporter-outfile=${report}`,
       ...(patterns.length > 0 ? patterns : ["./test"]),
     ],
-    { cwd: root, stdin: "ignore", stdout: "inherit", stderr: "pipe" },
+    {
+      cwd: root,
+      // Tests drive the program that is shipped.
+      env: { ATOLL_BINARY: executablePath(), ...process.env },
+      stdin: "ignore",
+      stdout: "inherit",
+      stderr: "pipe",
+    },
   );
   const bound = setTimeout(() => child.kill("SIGKILL"), RUN_MINUTES_MAX * 60_000);
   const stop = (): void => child.kill("SIGTERM");

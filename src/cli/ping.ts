@@ -8,7 +8,8 @@ const TIMEOUT_MS = 3_000;
 const HELP = `usage: atoll ping [-h host] [-p port] [-a password]
 
 Sends PING. Exit code 0 when the server answers PONG, 1 when it does not.
-The password may also be in the environment, as REDISCLI_AUTH.
+Without -p the port is that of ATOLL_PORT in the environment, or 6379; without -a the password is
+that of REDISCLI_AUTH.
 `;
 
 /** Exit code: 0 after PONG, else 1 with one line on standard error. */
@@ -26,7 +27,7 @@ export async function ping(argv: readonly string[]): Promise<number> {
   }
   const port = Number(values.port);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
-    process.stderr.write(`atoll ping: -p takes a port, not "${values.port}"\n`);
+    process.stderr.write(`atoll ping: not a port: "${values.port}"\n`);
     return 1;
   }
   const problem = await ask(values.host, port, values.password ?? process.env["REDISCLI_AUTH"]);
@@ -43,7 +44,7 @@ function parse(argv: readonly string[]) {
     args: [...argv],
     options: {
       host: { type: "string", short: "h", default: "127.0.0.1" },
-      port: { type: "string", short: "p", default: "6379" },
+      port: { type: "string", short: "p", default: process.env["ATOLL_PORT"] ?? "6379" },
       password: { type: "string", short: "a" },
       help: { type: "boolean" },
     },
