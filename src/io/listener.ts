@@ -106,6 +106,8 @@ export class Listener {
       drain: (socket) => socket.data?.onDrain(),
       close: (socket) => socket.data?.onClose(),
       error: (socket, reason) => {
+        // The runtime brings exceptions of the handlers above here too: those are bugs and fatal.
+        if (!("syscall" in reason)) throwLater(reason);
         this.node.log.verbose(`Error on a client's connection: ${reason.message}`);
         socket.data?.onClose();
       },
@@ -171,6 +173,13 @@ function isLoopback(address: string): boolean {
 /** `ip:port`, with brackets around an IPv6 address as Redis's anetFormatAddr has them. */
 export function endpoint(address: string, port: number): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** Brings an exception out of a callback that would swallow it, to the process's last handler. */
+export function throwLater(reason: unknown): void {
+  queueMicrotask(() => {
+    throw reason;
+  });
 }
 
 function codeOf(reason: unknown): string {

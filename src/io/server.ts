@@ -153,6 +153,10 @@ class Server {
       exit: (code) => process.exit(code),
     });
     handleSignals((signal) => this.onSignal(signal));
+    // Before the program's own last handler, which ends the process: the log gets it too.
+    process.prependListener("uncaughtException", (reason) => {
+      log.warning(`=== ATOLL BUG REPORT === ${reason.stack ?? reason.message}`);
+    });
     this.runCron();
     if (configuration.get("port") !== 0) log.notice("Ready to accept connections");
     const path = configuration.get("unixsocket");

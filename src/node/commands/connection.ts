@@ -77,7 +77,6 @@ function hello(call: HostCall): ReplyValue {
       return error("ERR Protocol version is not an integer or out of range");
     if (version !== 2 && version !== 3) return error("NOPROTO unsupported protocol version");
   }
-  let name: string | undefined;
   for (let at = 2; at < call.count; at++) {
     const left = call.count - 1 - at;
     const option = call.word(at);
@@ -85,15 +84,15 @@ function hello(call: HostCall): ReplyValue {
       if (!logIn(call, call.text(at + 1), call.text(at + 2))) return wrongPassword;
       at += 2;
     } else if (option === "setname" && left >= 1) {
-      name = call.text(at + 1);
+      const name = call.text(at + 1);
       if (!isClientName(name)) return badClientName;
+      call.client.name = name;
       at += 1;
     } else {
       return error(`ERR Syntax error in HELLO option '${call.text(at)}'`);
     }
   }
   if (call.hasFlag(ClientFlag.NeedsAuth)) return helloNeedsAuth;
-  if (name !== undefined) call.client.name = name;
   const { engine } = call.node;
   if (version !== undefined) engine.setClientWord(call.client.handle, Field.Protocol, version);
   return greeting(call);

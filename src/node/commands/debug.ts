@@ -170,7 +170,7 @@ function protocol(call: HostCall): ReplyValue {
     default:
       return error(
         "ERR Wrong protocol type name. Please use one of the following: " +
-          "string|integer|double|null|array|set|map|attrib|push|verbatim|true|false",
+          "string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false",
       );
   }
 }

@@ -10,7 +10,14 @@ import {
   commandList,
   helpReply,
 } from "../../commands/introspect.ts";
-import { container, type Handler, type HostCall, type HostReply, syntaxError } from "../call.ts";
+import {
+  container,
+  type Handler,
+  type HostCall,
+  type HostReply,
+  subcommandSyntaxError,
+  syntaxError,
+} from "../call.ts";
 import { parseShutdown } from "../shutdown.ts";
 import { configHandler } from "./config.ts";
 import { debug } from "./debug.ts";
@@ -122,7 +129,7 @@ function slowlogHandler(): Handler {
   return container({
     get: (call) => {
       const count = call.count === 2 ? 10 : call.integer(2);
-      if (call.count > 3) return syntaxError;
+      if (call.count > 3) return subcommandSyntaxError(call);
       if (count === undefined || count < -1) {
         return error("ERR count should be greater than or equal to -1");
       }

@@ -1,0 +1,29 @@
+import { dlopen, FFIType } from "bun:ffi";
+
+/** flock(2): exclusive, and an answer at once. */
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
+/** Where the C library may be found: glibc, then musl on both architectures. */
+const libraries = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
+
+export type FileLock = (descriptor: number) => boolean;
+
+/**
+ * Locks an open file for this process alone, as long as the descriptor is open; false: another process
+ * holds it. Neither Bun nor Node offers flock, so it comes from the C library. Undefined where that
+ * cannot be loaded.
+ */
+export function loadFileLock(): FileLock | undefined {
+  for (const library of libraries) {
+    try {
+      const { symbols } = dlopen(library, {
+        flock: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 },
+      });
+      return (descriptor) => symbols.flock(descriptor, LOCK_EX | LOCK_NB) === 0;
+    } catch {
+      // The next library may be the one.
+    }
+  }
+  return undefined;
+}

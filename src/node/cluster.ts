@@ -1,0 +1,376 @@
+import { Gate, RedirectKind, Setting, SlotState as SlotBit } from "../../assembly/abi.ts";
+import { assert, unreachable } from "../base/assert.ts";
+import { Prng } from "../base/prng.ts";
+import type { BusMessage } from "../cluster/bus-message.ts";
+import { ClusterCore } from "../cluster/core.ts";
+import type {
+  AdminReply,
+  ClusterEffect,
+  LinkId,
+  LogLevel,
+  SlotState,
+} from "../cluster/effects.ts";
+import type { AdminCommand, ClusterEvent, ReplicationFacts } from "../cluster/events.ts";
+import { busPortIncrement } from "../cluster/limits.ts";
+import type { ClusterConfig } from "../cluster/nodes-conf.ts";
+import type { ClusterOptions } from "../cluster/options.ts";
+import type { Configuration } from "../config/configuration.ts";
+import type { Client } from "./client.ts";
+import type { ClusterHooks } from "./hooks.ts";
+import type { Node } from "./node.ts";
+
+/** What the bus tells of its sockets. */
+export interface BusEvents {
+  onLinkOpened(linkId: LinkId, localIp: string, remoteIp: string): void;
+  onInboundOpened(linkId: LinkId, localIp: string, remoteIp: string): void;
+  onLinkClosed(linkId: LinkId, reason: string): void;
+  onMessage(linkId: LinkId, message: BusMessage): void;
+  onBadMessage(linkId: LinkId, reason: string): void;
+  onSendBufferExceeded(linkId: LinkId, bytes: number): void;
+  /** `cluster-link-sendbuf-limit`, bytes; 0: none. */
+  sendBufferLimit(): number;
+}
+
+export interface LinkBuffers {
+  readonly allocatedBytes: number;
+  readonly usedBytes: number;
+  readonly connected: boolean;
+}
+
+/** The bus's sockets; `src/io/cluster-bus.ts`. */
+export interface ClusterBus {
+  readonly linkCount: number;
+  readonly heldBytes: number;
+  buffersOf(linkId: LinkId): LinkBuffers;
+  open(linkId: LinkId, ip: string, port: number): void;
+  send(linkId: LinkId, message: BusMessage): void;
+  closeLink(linkId: LinkId): void;
+  close(): void;
+}
+
+/** nodes.conf; `src/io/cluster-file.ts`. `save` answers why it could not. */
+export interface ClusterStore {
+  save(config: ClusterConfig): string | undefined;
+  close(): void;
+}
+
+/** What the cluster asks of replication. */
+export interface ClusterReplication {
+  readonly offset: number;
+  /** When the primary was last heard, or its link went down; 0: never. */
+  readonly lastContactMs: number;
+  readonly loading: boolean;
+  startReplicating(host: string, port: number): void;
+  becomePrimary(): void;
+}
+
+export interface ClusterModules {
+  readonly bus: ClusterBus;
+  readonly store: ClusterStore;
+  readonly replication: ClusterReplication;
+  /** Ends the process with this exit code. */
+  readonly exit: (code: number) => never;
+}
+
+/** The cluster's directives in the core's terms. */
+export function clusterOptions(configuration: Configuration): ClusterOptions {
+  const tls = configuration.get("tls-cluster");
+  const plainPort = configuration.get("port");
+  const port = tls ? configuration.get("tls-port") : plainPort;
+  return {
+    port,
+    plainPort: tls ? plainPort : 0,
+    busPort: configuration.get("cluster-port") || port + busPortIncrement,
+    tls,
+    announceIp: configuration.get("cluster-announce-ip"),
+    announcePort: configuration.get("cluster-announce-port"),
+    announceTlsPort: configuration.get("cluster-announce-tls-port"),
+    announceBusPort: configuration.get("cluster-announce-bus-port"),
+    announceHostname: configuration.get("cluster-announce-hostname"),
+    preferredEndpointType: configuration.get("cluster-preferred-endpoint-type"),
+    nodeTimeoutMs: configuration.get("cluster-node-timeout"),
+    replicaValidityFactor: configuration.get("cluster-replica-validity-factor"),
+    migrationBarrier: configuration.get("cluster-migration-barrier"),
+    allowReplicaMigration: configuration.get("cluster-allow-replica-migration"),
+    requireFullCoverage: configuration.get("cluster-require-full-coverage"),
+    allowReadsWhenDown: configuration.get("cluster-allow-reads-when-down"),
+    replicaNoFailover: configuration.get("cluster-replica-no-failover"),
+    replicaPingPeriodMs: configuration.get("repl-ping-replica-period") * 1000,
+  };
+}
+
+const clusterDirectives = [
+  "cluster-announce-ip",
+  "cluster-announce-port",
+  "cluster-announce-tls-port",
+  "cluster-announce-bus-port",
+  "cluster-announce-hostname",
+  "cluster-preferred-endpoint-type",
+  "cluster-node-timeout",
+  "cluster-replica-validity-factor",
+  "cluster-migration-barrier",
+  "cluster-allow-replica-migration",
+  "cluster-require-full-coverage",
+  "cluster-allow-reads-when-down",
+  "cluster-replica-no-failover",
+  "repl-ping-replica-period",
+  "port",
+] as const;
+
+/** One node's cluster: carries events to the core and performs its effects, strictly in order. */
+export class ClusterRuntime implements ClusterHooks, BusEvents {
+  readonly core: ClusterCore;
+  private readonly queue: ClusterEvent[] = [];
+  private handling = false;
+  private lastFacts: ReplicationFacts = { offset: -1, lastContactMs: -1, loading: false };
+  private adminReply: AdminReply | undefined;
+
+  constructor(
+    readonly node: Node,
+    config: ClusterConfig | null,
+    private readonly modules: ClusterModules,
+  ) {
+    const { system, clock } = node.modules;
+    const seed = Number.parseInt(system.randomHex(8), 16);
+    this.core = new ClusterCore(
+      { directives: clusterOptions(node.configuration), config, nowMs: clock.nowMs() },
+      { prng: new Prng(seed), makeNodeId: () => system.randomHex(40) },
+    );
+  }
+
+  /** To be called once, before the first client: tells engine and disk what was loaded. */
+  start(): void {
+    const { node } = this;
+    node.engine.set(Setting.ClusterEnabled, 1);
+    this.allowReads();
+    node.configuration.onChange(clusterDirectives, () => {
+      this.allowReads();
+      this.tell({ kind: "configured", options: clusterOptions(node.configuration) });
+      return undefined;
+    });
+    this.tell({ kind: "start" });
+  }
+
+  private allowReads(): void {
+    const { engine, configuration } = this.node;
+    const allowed = configuration.get("cluster-allow-reads-when-down");
+    engine.set(Setting.ClusterAllowReadsWhenDown, allowed ? 1 : 0);
+  }
+
+  /** After the data set was loaded from disk: which slots hold keys. */
+  dataLoaded(): void {
+    const slotsWithKeys: number[] = [];
+    for (let slot = 0; slot < 16384; slot++) {
+      if (this.node.engine.countKeysInSlot(slot) > 0) slotsWithKeys.push(slot);
+    }
+    this.tell({ kind: "dataLoaded", slotsWithKeys });
+  }
+
+  // Events.
+
+  /** Hands an event to the core; one that comes about while effects are performed waits its turn. */
+  tell(event: ClusterEvent): void {
+    this.queue.push(event);
+    if (this.handling) return;
+    this.handling = true;
+    try {
+      for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) {
+        this.handle(next);
+      }
+    } finally {
+      this.handling = false;
+    }
+  }
+
+  private handle(event: ClusterEvent): void {
+    const nowMs = this.node.modules.clock.nowMs();
+    if (event.kind === "tick" || event.kind === "message" || event.kind === "admin") {
+      this.tellReplication(nowMs);
+    }
+    this.perform(this.core.handle(event, nowMs));
+  }
+
+  private tellReplication(nowMs: number): void {
+    const { offset, lastContactMs, loading } = this.modules.replication;
+    const last = this.lastFacts;
+    const same =
+      last.offset === offset && last.lastContactMs === lastContactMs && last.loading === loading;
+    if (same) return;
+    this.lastFacts = { offset, lastContactMs, loading };
+    this.perform(this.core.handle({ kind: "replication", facts: this.lastFacts }, nowMs));
+  }
+
+  /** Runs a CLUSTER subcommand that changes state. */
+  admin(command: AdminCommand): AdminReply {
+    assert(!this.handling, "an admin command comes from a client, not from an effect");
+    this.adminReply = undefined;
+    this.tell({ kind: "admin", requestId: 1, command });
+    const reply: AdminReply | undefined = this.adminReply;
+    assert(reply !== undefined, `the core did not answer ${command.kind}`);
+    return reply;
+  }
+
+  onLinkOpened(linkId: LinkId, localIp: string, remoteIp: string): void {
+    this.tell({ kind: "linkOpened", linkId, localIp, remoteIp });
+  }
+
+  onInboundOpened(linkId: LinkId, localIp: string, remoteIp: string): void {
+    this.tell({ kind: "inboundOpened", linkId, localIp, remoteIp });
+  }
+
+  onLinkClosed(linkId: LinkId, reason: string): void {
+    this.tell({ kind: "linkClosed", linkId, reason });
+  }
+
+  onMessage(linkId: LinkId, message: BusMessage): void {
+    this.tell({ kind: "message", linkId, message });
+  }
+
+  onBadMessage(linkId: LinkId, reason: string): void {
+    this.node.log.debug(`Ignored a message on cluster link ${linkId}: ${reason}`);
+  }
+
+  onSendBufferExceeded(linkId: LinkId, bytes: number): void {
+    this.tell({ kind: "sendBufferExceeded", linkId, bytes });
+  }
+
+  sendBufferLimit(): number {
+    return this.node.configuration.get("cluster-link-sendbuf-limit");
+  }
+
+  // Effects.
+
+  private perform(effects: readonly ClusterEffect[]): void {
+    for (const effect of effects) this.performOne(effect);
+  }
+
+  private performOne(effect: ClusterEffect): void {
+    const { node, modules } = this;
+    switch (effect.kind) {
+      case "saveConfig":
+        this.save(effect.config);
+        return;
+      case "openLink":
+        modules.bus.open(effect.linkId, effect.ip, effect.busPort);
+        return;
+      case "closeLink":
+        modules.bus.closeLink(effect.linkId);
+        return;
+      case "send":
+        modules.bus.send(effect.linkId, effect.message);
+        return;
+      case "slotsChanged":
+        this.publishSlots(effect.slots);
+        return;
+      case "stateChanged":
+        node.setGate(Gate.ClusterDown, effect.state === "fail");
+        return;
+      case "replicate":
+        modules.replication.startReplicating(effect.ip, effect.port);
+        return;
+      case "becomePrimary":
+        modules.replication.becomePrimary();
+        return;
+      case "pauseWrites":
+        node.pauses.begin("failover", "write", effect.untilMs);
+        node.applyPauses(node.modules.clock.nowMs());
+        return;
+      case "resumeWrites":
+        node.pauses.end("failover");
+        node.applyPauses(node.modules.clock.nowMs());
+        return;
+      case "deleteSlotKeys":
+        this.deleteKeys(effect.slots);
+        return;
+      case "flushData":
+        node.engine.flush(-1, false);
+        return;
+      case "deliverPublish":
+      case "deliverModule":
+        // Nobody here subscribes yet, and no module of ours speaks over the bus.
+        return;
+      case "reply":
+        this.adminReply = effect.reply;
+        return;
+      case "log":
+        this.say(effect.level, effect.text);
+        return;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  private say(level: LogLevel, text: string): void {
+    this.node.log[level](text);
+  }
+
+  /** What was not saved must not be said: a node that cannot save ends. */
+  private save(config: ClusterConfig): void {
+    const failure = this.modules.store.save(config);
+    if (failure === undefined) return;
+    this.node.log.warning(`Could not write the cluster configuration: ${failure}`);
+    this.node.log.warning("Fatal: can't update cluster config file.");
+    this.modules.exit(1);
+  }
+
+  private publishSlots(slots: readonly SlotState[]): void {
+    const bytes = this.node.engine.slotStatesView();
+    for (const state of slots) bytes[state.slot] = slotBits(state);
+  }
+
+  private deleteKeys(slots: readonly number[]): void {
+    const { engine, modules } = this.node;
+    const nowMs = modules.clock.nowMs();
+    for (const slot of slots) engine.deleteKeysInSlot(slot, nowMs);
+    this.node.takeJournal();
+  }
+
+  // What the node asks.
+
+  redirect(slot: number, kind: RedirectKind, _client: Client): string {
+    const { queries } = this.core;
+    if (kind === RedirectKind.Ask) {
+      const { migratingTo } = queries.slot(slot);
+      const target = migratingTo === null ? null : queries.endpointOfNode(migratingTo, true);
+      if (target !== null) return `ASK ${slot} ${target.host}:${target.port}`;
+    }
+    const owner = queries.endpointOfSlot(slot, true);
+    if (owner === null) return "CLUSTERDOWN Hash slot not served";
+    return `MOVED ${slot} ${owner.host}:${owner.port}`;
+  }
+
+  get linkCount(): number {
+    return this.modules.bus.linkCount;
+  }
+
+  get linkBytes(): number {
+    return this.modules.bus.heldBytes;
+  }
+
+  buffersOf(linkId: LinkId): LinkBuffers {
+    return this.modules.bus.buffersOf(linkId);
+  }
+
+  cron(): void {
+    this.tell({ kind: "tick" });
+  }
+
+  onShutdown(): void {
+    this.tell({ kind: "shutdown" });
+    this.modules.bus.close();
+    this.modules.store.close();
+  }
+}
+
+/** A slot's state as the engine's byte. */
+function slotBits(state: SlotState): number {
+  const owner = {
+    none: SlotBit.Unbound,
+    mine: SlotBit.Owned,
+    replicated: SlotBit.OfPrimary,
+    other: 0,
+  }[state.owner];
+  const migrating = state.migratingTo === null ? 0 : SlotBit.Migrating;
+  const importing = state.importingFrom === null ? 0 : SlotBit.Importing;
+  return owner | migrating | importing;
+}
