@@ -131,7 +131,7 @@ export function busyPort(
     const leftover = leftoverProcess(nodeDirectory(directory, client));
     return leftover === undefined
       ? `${what} on ${host} is in use; stop what listens there or choose another --port`
-      : `${what} on ${host} is in use by process ${leftover}, a node that an earlier atoll up left behind; stop it first`;
+      : `${what} on ${host} is in use by process ${leftover}, a node of this directory: another atoll up runs, or left it behind`;
   }
   return undefined;
 }
