@@ -148,6 +148,7 @@ function protocol(call: HostCall): ReplyValue {
     case "integer":
       return integer(12345);
     case "double":
+      // biome-ignore lint/suspicious/noApproximativeNumericConstant: the test value that Redis answers.
       return double(3.141);
     case "null":
       return nullValue;

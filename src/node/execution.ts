@@ -1,0 +1,388 @@
+import {
+  ClientFlag,
+  type Command,
+  CommandStat,
+  Client as Field,
+  Frame,
+  Region,
+  Yield,
+} from "../../assembly/abi.ts";
+import { assert } from "../base/assert.ts";
+import { latin1, latin1Text } from "../base/bytes.ts";
+import { heldInputBytesMax } from "../base/limits.ts";
+import { encodeReply, type Protocol, type ReplyValue } from "../base/reply.ts";
+import type { CommandRow } from "../commands/row.ts";
+import type { CommandTable } from "../commands/table.ts";
+import type { Engine } from "../engine/engine.ts";
+import { HostCall, type Later } from "./call.ts";
+import { type Client, ClientState } from "./client.ts";
+import type { Node } from "./node.ts";
+import { redactedArguments } from "./redact.ts";
+import { commandsIn } from "./slowlog.ts";
+
+/**
+ * The way of input through the engine and of replies out of it: docs/engine.md, "One socket read". One
+ * client is in hand at a time; what must happen to another one waits for the end of the turn.
+ *
+ * Nothing is allocated per command that the engine runs by itself.
+ */
+export class Execution {
+  private current: Client | undefined;
+  private turnEnd: (() => void)[] = [];
+  private segmentStartMs = 0;
+  private nowMs: number;
+  /** The chunk in hand, for the slow log. */
+  private chunk: Uint8Array | undefined;
+  private readonly engine: Engine;
+
+  constructor(private readonly node: Node) {
+    this.engine = node.engine;
+    this.nowMs = node.startedMs;
+  }
+
+  /** The engine works for this client right now: its record must not be freed under it. */
+  isCurrent(client: Client): boolean {
+    return client === this.current;
+  }
+
+  /** Bytes from a client's connection. The view is not kept unless the client must wait. */
+  receive(client: Client, chunk: Uint8Array): void {
+    if (client.state !== ClientState.Ready || this.current !== undefined) {
+      this.hold(client, chunk);
+      return;
+    }
+    const { clock } = this.node.modules;
+    const started = clock.monotonicMs();
+    this.segmentStartMs = started;
+    this.nowMs = clock.wallMs(started);
+    client.lastActiveMs = this.nowMs;
+    client.inputBytes += chunk.length;
+    this.node.stats.reads++;
+    this.node.stats.netInputBytes += chunk.length;
+    this.chunk = chunk;
+    this.current = client;
+    if (chunk.length <= Region.Input) {
+      this.run(client, this.engine.execute(client.handle, chunk, this.nowMs));
+    } else {
+      this.receivePieces(client, chunk);
+    }
+    this.endTurn();
+  }
+
+  private receivePieces(client: Client, chunk: Uint8Array): void {
+    for (let at = 0; at < chunk.length; at += Region.Input) {
+      const piece = chunk.subarray(at, at + Region.Input);
+      if (client.state !== ClientState.Ready) {
+        this.hold(client, chunk.subarray(at));
+        return;
+      }
+      this.current = client;
+      this.run(client, this.engine.execute(client.handle, piece, this.nowMs));
+    }
+  }
+
+  /** Runs `action` when no client is in hand: at once, or at the end of the call that is. */
+  onTurnEnd(action: () => void): void {
+    this.turnEnd.push(action);
+    if (this.current === undefined) this.endTurn();
+  }
+
+  private endTurn(): void {
+    this.current = undefined;
+    this.chunk = undefined;
+    while (this.turnEnd.length > 0) {
+      const actions = this.turnEnd;
+      this.turnEnd = [];
+      for (const action of actions) action();
+    }
+  }
+
+  /** Follows the engine from yield to yield until the client's input is used up or the client must wait. */
+  private run(client: Client, first: Yield | -1): void {
+    let yielded = first;
+    for (;;) {
+      this.measure(client);
+      switch (yielded) {
+        case Yield.Idle:
+          this.takeOut(client);
+          this.afterRun(client);
+          return;
+        case Yield.Flush:
+          this.takeOut(client);
+          if (this.mustStop(client)) return;
+          break;
+        case Yield.Host:
+          if (!this.runHost(client)) return;
+          break;
+        case Yield.Redirect:
+          this.redirect(client);
+          break;
+        case Yield.Close:
+          this.takeOut(client);
+          this.finish(client);
+          return;
+        case Yield.Paused:
+          this.parkAs(client, ClientState.Paused);
+          return;
+        case Yield.Blocked:
+          this.parkAs(client, ClientState.Blocked);
+          return;
+        default:
+          this.refuseInput(client);
+          return;
+      }
+      this.segmentStartMs = this.node.modules.clock.monotonicMs();
+      yielded = this.engine.resume(client.handle, this.nowMs);
+    }
+  }
+
+  /** Time and counters of the engine's last stretch of work go to the command that it ended with. */
+  private measure(client: Client): void {
+    const { engine } = this;
+    const count = engine.frameWord(Frame.CommandCount);
+    if (count === 0) return;
+    const elapsed = (this.node.modules.clock.monotonicMs() - this.segmentStartMs) * 1000;
+    const id = engine.clientWord(client.handle, Field.LastCommandId);
+    client.hostCommand = "";
+    engine.addCommandStat(id, CommandStat.Microseconds, elapsed);
+    if (this.node.tuning.trackLatency) this.node.latencies.add(id, elapsed / count, count);
+    const { slowlogMicroseconds } = this.node.tuning;
+    if (elapsed >= slowlogMicroseconds && slowlogMicroseconds >= 0) {
+      this.logSlowBatch(client, elapsed, count, id);
+    }
+  }
+
+  private logSlowBatch(client: Client, elapsed: number, count: number, id: Command): void {
+    const row = this.node.rowOf(id);
+    if (row === undefined || this.chunk === undefined) return;
+    const parsed = commandsIn(this.chunk, count);
+    const each = elapsed / count;
+    const chosen = each >= this.node.tuning.slowlogMicroseconds ? parsed : parsed.slice(-1);
+    for (const argv of chosen.length > 0 ? chosen : [[latin1(row.name)]]) {
+      this.logSlow(client, chosen === parsed ? each : elapsed, argv);
+    }
+  }
+
+  /** Adds a command to the slow log, whatever it took; the caller has compared. */
+  private logSlow(client: Client, microseconds: number, argv: readonly Uint8Array[]): void {
+    this.node.slowlog.add(
+      {
+        nowMs: this.nowMs,
+        microseconds,
+        arguments: argv,
+        address: client.link.remoteAddress,
+        name: client.name,
+      },
+      this.node.tuning.slowlogLengthMax,
+    );
+  }
+
+  /** Hands the journal to the replicas, then the replies to the client. */
+  private takeOut(client: Client): void {
+    const { engine } = this;
+    if (engine.journalLength > 0) this.node.takeJournal();
+    if (engine.eventsLength > 0) engine.eventsTaken();
+    const length = engine.replyLength;
+    if (length === 0) return;
+    if (!client.closed) {
+      client.link.send(engine.memory.bytes, engine.replyAddress, length);
+      this.node.stats.netOutputBytes += length;
+      this.node.stats.writes++;
+      if (client.link.pendingBytes > 0) this.node.checkOutput(client);
+    }
+    engine.replyTaken();
+  }
+
+  /** Between two commands: true when the client may not go on now. */
+  private mustStop(client: Client): boolean {
+    if (client.closed) {
+      this.engine.freeClient(client.handle);
+      return true;
+    }
+    if (client.kind !== "normal" || client.link.pendingBytes === 0) return false;
+    this.parkAs(client, ClientState.Congested);
+    return true;
+  }
+
+  private afterRun(client: Client): void {
+    if (client.closed) this.engine.freeClient(client.handle);
+    else if (client.link.pendingBytes > 0 && client.kind === "normal") {
+      client.state = ClientState.Congested;
+      client.parked = false;
+      client.link.pauseReading();
+    }
+  }
+
+  /** The rest of the client's input waits in its own query buffer. */
+  private parkAs(client: Client, state: ClientState): void {
+    this.engine.park(client.handle);
+    this.takeOut(client);
+    if (client.closed) {
+      this.engine.freeClient(client.handle);
+      return;
+    }
+    client.state = state;
+    client.parked = true;
+    client.link.pauseReading();
+  }
+
+  /** Lets a client go on that had to wait, when no other is in hand. */
+  unparkLater(client: Client): void {
+    this.onTurnEnd(() => this.unpark(client));
+  }
+
+  private unpark(client: Client): void {
+    if (client.closed || client.state === ClientState.Closing) return;
+    client.state = ClientState.Ready;
+    if (client.parked) {
+      client.parked = false;
+      const { clock } = this.node.modules;
+      this.segmentStartMs = clock.monotonicMs();
+      this.nowMs = clock.wallMs(this.segmentStartMs);
+      this.current = client;
+      this.run(client, this.engine.resume(client.handle, this.nowMs));
+      this.endTurn();
+    }
+    while (client.state === ClientState.Ready && client.held.length > 0) {
+      const chunk = client.held.shift() as Uint8Array;
+      client.heldBytes -= chunk.length;
+      this.receive(client, chunk);
+    }
+    if (client.state === ClientState.Ready) client.link.resumeReading();
+  }
+
+  /** The transport has sent all that was pending. */
+  onDrained(client: Client): void {
+    client.overSoftLimitSinceMs = 0;
+    if (client.state === ClientState.Congested) this.unparkLater(client);
+  }
+
+  private hold(client: Client, chunk: Uint8Array): void {
+    if (client.state >= ClientState.Closing) return;
+    client.held.push(chunk.slice());
+    client.heldBytes += chunk.length;
+    if (client.heldBytes > heldInputBytesMax) this.node.drop(client);
+    // Ready but not executed: another client is in hand.
+    else if (client.state === ClientState.Ready) this.unparkLater(client);
+  }
+
+  /** The last reply is on its way; nothing more is read. */
+  private finish(client: Client): void {
+    if (client.closed) {
+      this.engine.freeClient(client.handle);
+      return;
+    }
+    client.state = ClientState.Closing;
+    client.link.closeAfterSending();
+  }
+
+  private refuseInput(client: Client): void {
+    this.takeOut(client);
+    const description = this.node.clients.describe(client, this.nowMs);
+    this.node.log.warning(`Closing client that reached max query buffer length: ${description}`);
+    this.node.drop(client);
+    this.engine.freeClient(client.handle);
+  }
+
+  // Host commands.
+
+  private redirect(client: Client): void {
+    const { engine } = this;
+    const { cluster } = this.node;
+    assert(cluster !== undefined, "a redirect without a cluster");
+    const slot = engine.frameWord(Frame.RedirectSlot);
+    const text = cluster.redirect(slot, engine.frameWord(Frame.RedirectKind), client);
+    this.node.stats.countError(text.slice(0, text.indexOf(" ")));
+    engine.reply(latin1(`-${text}\r\n`));
+  }
+
+  /** False when the client is not to be resumed now. */
+  private runHost(client: Client): boolean {
+    const { engine } = this;
+    const id = engine.frameWord(Frame.CommandId) as Command;
+    const insideExec = engine.frameWord(Frame.InsideExec) === 1;
+    const argv = engine.arguments();
+    const started = this.node.modules.clock.monotonicMs();
+    const resolved = this.resolve(id, argv);
+    if ("error" in resolved) {
+      this.node.commandStats.of(this.node.rowOf(id)?.fullName ?? "").rejected++;
+      this.answer(client, { kind: "error", text: resolved.error });
+      return true;
+    }
+    const { row } = resolved;
+    const handler = this.node.handlerOf(id);
+    assert(handler !== undefined, `no handler for "${row.fullName}"`);
+    const call = new HostCall(this.node, client, id, row, argv, insideExec, this.nowMs);
+    client.hostCommand = row.fullName;
+    const reply = handler(call);
+    this.measureHost(call, started);
+    if (reply.kind === "later") {
+      this.parkAs(client, ClientState.Blocked);
+      if (!client.closed) this.beginLater(client, row, reply);
+      return false;
+    }
+    if (reply.kind !== "silent") this.answer(client, reply, row);
+    if (client.closed) {
+      this.takeOut(client);
+      engine.freeClient(client.handle);
+      return false;
+    }
+    if (client.closeAfterReply) {
+      this.takeOut(client);
+      this.finish(client);
+      return false;
+    }
+    return true;
+  }
+
+  private resolve(id: Command, argv: readonly Uint8Array[]): ReturnType<CommandTable["resolve"]> {
+    const row = this.node.rowOf(id);
+    if (row !== undefined && row.subcommands.length === 0) return { row };
+    return this.node.modules.commands.resolve(argv);
+  }
+
+  private beginLater(client: Client, row: CommandRow, later: Later): void {
+    let answered = false;
+    later.begin((reply) => {
+      if (answered) return;
+      answered = true;
+      this.onTurnEnd(() => {
+        if (client.closed) return;
+        this.answer(client, reply, row);
+        this.unpark(client);
+      });
+    });
+  }
+
+  /** Writes a host reply, unless the client wants none. */
+  private answer(client: Client, reply: ReplyValue, row?: CommandRow): void {
+    const { engine } = this;
+    const flags = engine.clientFlags(client.handle);
+    if (reply.kind === "error") {
+      const text = typeof reply.text === "string" ? reply.text : latin1Text(reply.text);
+      const end = text.indexOf(" ");
+      this.node.stats.countError(end < 0 ? text : text.slice(0, end));
+      if (row !== undefined) this.node.commandStats.of(row.fullName).failed++;
+    }
+    if ((flags & (ClientFlag.ReplyOff | ClientFlag.ReplySkip)) !== 0) return;
+    const protocol: Protocol = engine.clientWord(client.handle, Field.Protocol) === 3 ? 3 : 2;
+    if (!engine.reply(encodeReply(reply, protocol))) this.node.drop(client);
+  }
+
+  private measureHost(call: HostCall, startedMs: number): void {
+    const { clock } = this.node.modules;
+    const endedMs = clock.monotonicMs();
+    const elapsed = (endedMs - startedMs) * 1000;
+    const stat = this.node.commandStats.of(call.row.fullName);
+    stat.calls++;
+    stat.microseconds += elapsed;
+    if (this.node.tuning.trackLatency) stat.latency.add(elapsed, 1);
+    const { slowlogMicroseconds } = this.node.tuning;
+    if (slowlogMicroseconds >= 0 && elapsed >= slowlogMicroseconds) {
+      const shown = redactedArguments(call.row, call.argv);
+      if (shown !== undefined) this.logSlow(call.client, elapsed, shown);
+    }
+    // DEBUG SLEEP and the like: what follows in the same chunk sees the time that has passed.
+    if (elapsed > 1000) this.nowMs = clock.wallMs(endedMs);
+  }
+}
