@@ -54,8 +54,6 @@ let regionAt: usize = 0;
 let regionEnd: usize = 0;
 /** Commands since the host's call, for its statistics. */
 let commandCount: u32 = 0;
-/** Address where the command in hand began, for counting what was consumed. */
-let consumedFrom: usize = 0;
 
 const WATCHED_FLAGS: u32 =
   ClientFlag.NeedsAuth |
@@ -79,6 +77,7 @@ const UNAUTHENTICATED: u32 = ClientFlag.NeedsAuth;
 export function execute(ptr: usize, length: u32, nowMs: f64): i32 {
   begin(ptr, nowMs);
   const state = ClientState.at(ptr);
+  state.received += <f64>length;
   if (state.query == 0 && state.bulk == 0) {
     regionAt = inputPointer;
     regionEnd = inputPointer + length;
@@ -170,7 +169,6 @@ function loop(state: ClientState): i32 {
 /** Puts the next command in hand. */
 function parseNext(state: ClientState): Parse {
   if (regionAt < regionEnd) {
-    consumedFrom = regionAt;
     if ((clientFlags & UNAUTHENTICATED) == 0) {
       const behind = parseWhole(regionAt, regionEnd);
       if (behind != 0) {
@@ -190,10 +188,8 @@ function parseNext(state: ClientState): Parse {
     }
   }
   if (state.query == 0) return Parse.Incomplete;
-  const before = state.position;
   markReply();
   const parsed = parseStep(state);
-  state.consumed += <f64>(state.position - before);
   if (parsed == Parse.Incomplete && state.position == state.queryLength) {
     // Nothing is left but perhaps a large argument on its way: the buffer is not needed.
     if (state.argumentsLeft == 0 && state.bulk == 0) dropQuery(state);
@@ -363,22 +359,22 @@ function afterCommand(state: ClientState): bool {
   Stats.add(Stat.Commands, 1);
   state.lastCommand = id;
   if (state.owned != 0) releaseOwned(state);
-  countConsumed(state);
   // The host may have changed the flags while it ran its command.
   setClient(client);
   if ((clientFlags & AFTER_FLAGS) == 0) return true;
-  return afterSpecial(id);
+  return afterSpecial(state, id);
 }
 
+/** The primary's stream is counted at the ends of commands, and of transactions as a whole. */
 function countConsumed(state: ClientState): void {
-  if (regionAt > consumedFrom && consumedFrom != 0) {
-    state.consumed += <f64>(regionAt - consumedFrom);
-    consumedFrom = regionAt;
-  }
+  if ((clientFlags & (ClientFlag.Multi | ClientFlag.Executing)) != 0) return;
+  const left = regionAt < regionEnd ? <u32>(regionEnd - regionAt) : state.queryLength - state.position;
+  state.consumed = state.received - <f64>left;
 }
 
-function afterSpecial(id: u32): bool {
+function afterSpecial(state: ClientState, id: u32): bool {
   const flags = clientFlags;
+  if ((flags & ClientFlag.Primary) != 0) countConsumed(state);
   const silent = ClientFlag.Primary | ClientFlag.ReplyOff | ClientFlag.ReplySkip;
   if ((flags & silent) != 0) dropReply();
   let clear: u32 = 0;
@@ -411,6 +407,7 @@ function runQueued(state: ClientState, row: CommandRow): i32 {
 function endOfExec(state: ClientState): void {
   setCommand(Command.Exec);
   state.lastCommand = Command.Exec;
+  if ((clientFlags & ClientFlag.Primary) != 0) countConsumed(state);
 }
 
 function replyArity(row: CommandRow): void {

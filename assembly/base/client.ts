@@ -7,7 +7,7 @@ import { Stats } from "./stats";
 import { alloc, canAllocate, free } from "./memory";
 
 /*
- *  ClientState, 144 bytes; the first twelve words are the ABI's.
+ *  ClientState, 136 bytes; the first twelve words are the ABI's.
  */
 @unmanaged
 export class ClientState {
@@ -51,8 +51,13 @@ export class ClientState {
   queuedFlagsAny: u32;
   queuedFlagsAll: u32;
   watched: usize;
-  /** Bytes of input used up by whole commands, ever. */
+  /**
+   * On our primary's link: bytes of input up to the end of the last whole command, where a MULTI counts only
+   * together with its EXEC.
+   */
   consumed: f64;
+  /** Bytes of input ever. */
+  received: f64;
   next: usize;
   previous: usize;
 
