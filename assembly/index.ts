@@ -5,6 +5,7 @@ export {
   framePtr,
   replyReserve,
   replyTaken,
+  replyTrim,
   scratchPtr,
   setSetting,
 } from "./base/frame";
@@ -28,4 +29,5 @@ export {
 } from "./host";
 export { journalAppend, journalForgetDatabase, journalTaken } from "./journal";
 export { flush, reclaim } from "./keyspace/flush";
+export { keySlot } from "./protocol/crc16";
 export { inputReserve } from "./protocol/resp";

@@ -175,6 +175,12 @@ export function replyReserve(bytes: usize): usize {
   return target;
 }
 
+/** Takes back the end of the replies: the host borrows the region for arguments of its calls. */
+export function replyTrim(bytes: usize): void {
+  replyAt -= bytes;
+  publish();
+}
+
 export function replyTaken(): void {
   const size = replyEnd - replyBase;
   if (size > KEEP_BYTES) {

@@ -214,8 +214,9 @@ export class Engine {
     const target = this.wasm.replyReserve(bytes.length) >>> 0;
     if (target === 0) return false;
     this.memory.bytes.set(bytes, target);
-    const length = this.wasm.journalAppend(database, target, bytes.length);
-    return length === 1;
+    const appended = this.wasm.journalAppend(database, target, bytes.length);
+    this.wasm.replyTrim(bytes.length);
+    return appended === 1;
   }
 
   get eventsLength(): number {
@@ -258,6 +259,15 @@ export class Engine {
   /** One `SlotState` sum per slot, 16 384 bytes; a live view, to be fetched for each use. */
   slotStatesView(): Uint8Array {
     return this.memory.view(this.slotStates, 16384);
+  }
+
+  slotOfKey(key: Uint8Array): number {
+    const target = this.wasm.replyReserve(key.length) >>> 0;
+    if (target === 0) return 0;
+    this.memory.bytes.set(key, target);
+    const slot = this.wasm.keySlot(target, key.length);
+    this.wasm.replyTrim(key.length);
+    return slot;
   }
 
   countKeysInSlot(slot: number): number {

@@ -39,6 +39,8 @@ export interface EngineExports {
   clientConsumed(client: number): number;
 
   replyReserve(length: number): number;
+  /** Takes back the last `length` bytes of the replies: what `replyReserve` lent for another use. */
+  replyTrim(length: number): void;
   replyTaken(): void;
   journalTaken(): void;
   eventsTaken(): void;
@@ -50,6 +52,8 @@ export interface EngineExports {
   keyCount(database: number): number;
   expiresCount(database: number): number;
   averageTtl(database: number): number;
+  /** The hash slot of a key: CRC16 of the key or its hash tag. */
+  keySlot(ptr: number, length: number): number;
   countKeysInSlot(slot: number): number;
   /** Up to `max` keys of the slot into the output region: u32 length, bytes, ... Answers how many. */
   listKeysInSlot(slot: number, max: number): number;

@@ -68,9 +68,9 @@ export class TcpClusterBus implements ClusterBus {
       const address = optional ? entry.slice(1) : entry;
       const hostname = address === "*" ? "0.0.0.0" : address === "::*" ? "::" : address;
       try {
-        const ipv6Only = hostname.includes(":");
+        const options = { hostname, port, ipv6Only: hostname.includes(":") };
         const socket = this.inboundHandlers();
-        this.listeners.push(Bun.listen<BusLink>({ hostname, port, ipv6Only, socket }));
+        this.listeners.push(Bun.listen<BusLink>({ ...options, socket }));
       } catch (reason) {
         const { code = String(reason) } = reason as { readonly code?: string };
         if (optional || code === "EAFNOSUPPORT" || code === "EPROTONOSUPPORT") continue;
@@ -186,7 +186,8 @@ export class TcpClusterBus implements ClusterBus {
       else this.events?.onBadMessage(link.id, decoded.reason);
       if (link.closed) return;
     }
-    if (reason !== undefined) this.ended(link, `Bad message length or signature received: ${reason}`);
+    if (reason !== undefined)
+      this.ended(link, `Bad message length or signature received: ${reason}`);
   }
 
   private ended(link: BusLink | undefined, reason: string): void {

@@ -45,8 +45,8 @@ export class ClusterFile {
     if ("config" in parsed) return { config: parsed.config };
     return {
       failure:
-        `Unrecoverable error: corrupted cluster config file "${this.path}" ` +
-        `(line ${parsed.line}: ${parsed.reason}).`,
+        "Unrecoverable error: corrupted cluster config file. " +
+        `(${this.path}, line ${parsed.line}: ${parsed.reason})`,
     };
   }
 

@@ -11,6 +11,8 @@ import { loadConfiguration } from "../config/load.ts";
 import { expandTitleTemplate } from "../config/title-template.ts";
 import { Engine } from "../engine/engine.ts";
 import { instantiate } from "../engine/load.ts";
+import { type ClusterReplication, ClusterRuntime, clusterOptions } from "../node/cluster.ts";
+import { clusterHandlers } from "../node/commands/cluster.ts";
 import { connectionHandlers } from "../node/commands/connection.ts";
 import { memoryHandlers } from "../node/commands/memory.ts";
 import { serverHandlers } from "../node/commands/server.ts";
@@ -19,6 +21,8 @@ import { applySettings } from "../node/settings.ts";
 import { Shutdown } from "../node/shutdown.ts";
 import { banner } from "./banner.ts";
 import { SystemClock } from "./clock.ts";
+import { TcpClusterBus } from "./cluster-bus.ts";
+import { ClusterFile } from "./cluster-file.ts";
 import { configEnvironment } from "./disk.ts";
 import { Listener } from "./listener.ts";
 import {
@@ -142,7 +146,7 @@ class Server {
     applySettings(node);
     log.role = "M";
     log.notice("monotonic clock: POSIX clock_gettime");
-    if (!this.listener.open()) return 1;
+    if (!this.listener.open() || !this.openCluster()) return 1;
     this.sayBanner();
     this.writePid();
     this.setTitle();
@@ -162,6 +166,42 @@ class Server {
     const path = configuration.get("unixsocket");
     if (path !== "") log.notice(`The server is now ready to accept connections at ${path}`);
     return undefined;
+  }
+
+  /** Takes this node's place in its cluster; false when it cannot (the reason is logged). */
+  private openCluster(): boolean {
+    const { node, configuration, log } = this;
+    if (!configuration.get("cluster-enabled")) {
+      node.addHandlers(clusterHandlers(undefined));
+      return true;
+    }
+    const store = new ClusterFile(resolve(configuration.get("cluster-config-file")));
+    const opened = store.open();
+    if ("failure" in opened) {
+      log.warning(opened.failure);
+      return false;
+    }
+    const bus = new TcpClusterBus();
+    const exit = (code: number): never => process.exit(code);
+    const replication = clusterReplication(node);
+    const cluster = new ClusterRuntime(node, opened.config, { bus, store, replication, exit });
+    const { busPort } = clusterOptions(configuration);
+    if (busPort > 65535) {
+      log.warning(
+        "Redis port number too high for cluster mode, port number plus 10000 must be 65535 or less.",
+      );
+      return false;
+    }
+    const failure = bus.listen(configuration.get("bind"), busPort, cluster);
+    if (failure !== undefined) {
+      log.warning(`Could not create server TCP listening socket ${failure}`);
+      log.warning(`Failed listening on port ${busPort} (cluster), aborting.`);
+      return false;
+    }
+    node.cluster = cluster;
+    node.addHandlers(clusterHandlers(cluster));
+    cluster.start();
+    return true;
   }
 
   private sayStart(): void {
@@ -270,4 +310,17 @@ class Server {
     }
     this.listener.close();
   }
+}
+
+/** Replication as the cluster needs it. */
+function clusterReplication(node: Node): ClusterReplication {
+  return {
+    get offset() {
+      return node.replication.offset;
+    },
+    lastContactMs: 0,
+    loading: false,
+    startReplicating: () => undefined,
+    becomePrimary: () => undefined,
+  };
 }

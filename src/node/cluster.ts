@@ -3,13 +3,7 @@ import { assert, unreachable } from "../base/assert.ts";
 import { Prng } from "../base/prng.ts";
 import type { BusMessage } from "../cluster/bus-message.ts";
 import { ClusterCore } from "../cluster/core.ts";
-import type {
-  AdminReply,
-  ClusterEffect,
-  LinkId,
-  LogLevel,
-  SlotState,
-} from "../cluster/effects.ts";
+import type { AdminReply, ClusterEffect, LinkId, LogLevel, SlotState } from "../cluster/effects.ts";
 import type { AdminCommand, ClusterEvent, ReplicationFacts } from "../cluster/events.ts";
 import { busPortIncrement } from "../cluster/limits.ts";
 import type { ClusterConfig } from "../cluster/nodes-conf.ts";
