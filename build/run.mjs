@@ -127,7 +127,8 @@ async function install() {
     await run(program, [...args, "--no-audit", "--no-fund", "--loglevel=error"], output);
   } catch (error) {
     process.stderr.write(output.join(""));
-    throw new Error(`npm ci failed (${error.message}); the lines above say why`);
+    const where = output.length > 0 ? "; the lines above say why" : "";
+    throw new Error(`npm ci failed: ${error.message}${where}`);
   } finally {
     clearInterval(progress);
   }
