@@ -256,7 +256,7 @@ export class ClusterQueries {
     if (plainPort !== 0) fields.push(["port", plainPort]);
     if (tls && node.port !== 0) fields.push(["tls-port", node.port]);
     fields.push(["ip", node.ip], ["endpoint", this.preferredName(node) ?? ""]);
-    fields.push(["hostname", node.hostname]);
+    if (node.hostname !== "") fields.push(["hostname", node.hostname]);
     const offset = this.offsetOf(node);
     const loading = node.isReplica && offset === 0;
     fields.push(
