@@ -254,6 +254,22 @@ export class Engine {
     this.memory.floats.fill(0, this.commandStats, this.commandStats + count * CommandStat.Size);
   }
 
+  /** Error replies of the engine by code (`ERR`, `WRONGTYPE` ...), in the order of their first use. */
+  errorCounts(): [code: string, count: number][] {
+    const { words, floats } = this.memory;
+    const counts: [string, number][] = [];
+    for (let at = this.wasm.errorStatsPtr() >>> 0; counts.length < 64; at += 32) {
+      const length = words[at / 4] as number;
+      if (length === 0) break;
+      counts.push([latin1Text(this.memory.copy(at + 4, length)), floats[at / 8 + 3] as number]);
+    }
+    return counts;
+  }
+
+  resetErrorCounts(): void {
+    this.wasm.resetErrorStats();
+  }
+
   // Cluster.
 
   /** One `SlotState` sum per slot, 16 384 bytes; a live view, to be fetched for each use. */

@@ -7,6 +7,9 @@ export interface EngineExports {
   statsPtr(): number;
   commandStatsPtr(): number;
   slotStatesPtr(): number;
+  /** 64 records of 32 bytes: u32 length, 20 bytes of error code, f64 count; the first of length 0 ends them. */
+  errorStatsPtr(): number;
+  resetErrorStats(): void;
   /** A region of 64 KiB for texts that the host hands in. */
   scratchPtr(): number;
   setSetting(setting: number, value: number): void;

@@ -100,8 +100,11 @@ export class Execution {
   /** Follows the engine from yield to yield until the client's input is used up or the client must wait. */
   private run(client: Client, first: Yield | -1): void {
     let yielded = first;
+    // The engine counts a command of the host's when it is resumed behind it.
+    let answered = 0;
     for (;;) {
-      this.measure(client);
+      this.measure(client, answered);
+      answered = 0;
       switch (yielded) {
         case Yield.Idle:
           this.takeOut(client);
@@ -113,9 +116,11 @@ export class Execution {
           break;
         case Yield.Host:
           if (!this.runHost(client)) return;
+          answered = 1;
           break;
         case Yield.Redirect:
           this.redirect(client);
+          answered = 1;
           break;
         case Yield.Close:
           this.takeOut(client);
@@ -137,10 +142,10 @@ export class Execution {
   }
 
   /** Time and counters of the engine's last stretch of work go to the command that it ended with. */
-  private measure(client: Client): void {
+  private measure(client: Client, answered: number): void {
     const { engine } = this;
-    const count = engine.frameWord(Frame.CommandCount);
-    if (count === 0) return;
+    const count = engine.frameWord(Frame.CommandCount) - answered;
+    if (count <= 0) return;
     const elapsed = (this.node.modules.clock.monotonicMs() - this.segmentStartMs) * 1000;
     const id = engine.clientWord(client.handle, Field.LastCommandId);
     client.hostCommand = "";

@@ -265,7 +265,12 @@ export class Node {
 
   /** Error replies by code. */
   errorCounts(): [string, number][] {
-    return this.stats.errorCounts();
+    const counts = new Map(this.engine.errorCounts());
+    for (const [code, count] of this.stats.errorCounts()) {
+      counts.set(code, (counts.get(code) ?? 0) + count);
+    }
+    // In alphabetical order, as Redis's radix tree lists them.
+    return [...counts].sort(([left], [right]) => (left < right ? -1 : 1));
   }
 
   /** The id behind a top-level command's own name; `Command.None` when there is none. */

@@ -30,9 +30,9 @@ export class ServerStats {
     this.errors.set(code, (known ?? 0) + 1);
   }
 
-  /** Codes and counts in alphabetical order, as Redis's radix tree lists them. */
+  /** Errors of the host by code. */
   errorCounts(): [string, number][] {
-    return [...this.errors].sort(([left], [right]) => (left < right ? -1 : 1));
+    return [...this.errors];
   }
 
   reset(): void {

@@ -58,6 +58,7 @@ function resetStatistics(call: HostCall): ReplyValue {
   latencies.reset();
   commandStats.reset();
   engine.resetCommandStats(Command.Count);
+  engine.resetErrorCounts();
   for (const stat of resetStats) engine.resetStat(stat);
   return ok;
 }
