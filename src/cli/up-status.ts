@@ -88,14 +88,13 @@ export function sumStatus(nodes: readonly (NodeReading | undefined)[]): ClusterS
 
 /** What only changes when something happened: the part that is worth a line of its own. */
 export function describeHealth(status: ClusterStatus): string {
-  const parts = [
-    `cluster ${status.state}`,
-    `${status.primaries} primaries`,
-    `${status.replicas} replicas${status.unlinked > 0 ? ` (${status.unlinked} not in sync)` : ""}`,
-  ];
-  if (status.down > 0) parts.push(`${status.down} down`);
-  parts.push(`${status.slotsOk} slots ok`);
-  return parts.join(" | ");
+  const { primaries, replicas, unlinked, down } = status;
+  const lag = unlinked > 0 ? ` (${unlinked} not in sync)` : "";
+  const loss = down > 0 ? `, ${down} down` : "";
+  return (
+    `cluster ${status.state} | ${primaries} primaries, ${replicas} replicas${lag}${loss}` +
+    ` | ${status.slotsOk} slots`
+  );
 }
 
 export function describeLoad(status: ClusterStatus): string {

@@ -45,19 +45,19 @@ test("a node's own words are read", () => {
 test("a whole cluster adds up; replicas repeat keys and commands", () => {
   const replica = reading({ role: "replica" });
   const status = sumStatus([reading(), reading(), reading(), replica, replica, replica]);
-  expect(describeHealth(status)).toBe("cluster ok | 3 primaries | 3 replicas | 16384 slots ok");
+  expect(describeHealth(status)).toBe("cluster ok | 3 primaries, 3 replicas | 16384 slots");
   expect(describeLoad(status)).toBe("27 keys | 30 ops/s | 12.0 MB");
 });
 
 test("what is not well is said", () => {
   const lost = reading({ role: "replica", isLinked: false });
   expect(describeHealth(sumStatus([reading(), reading(), undefined, lost]))).toBe(
-    "cluster ok | 2 primaries | 1 replicas (1 not in sync) | 1 down | 16384 slots ok",
+    "cluster ok | 2 primaries, 1 replicas (1 not in sync), 1 down | 16384 slots",
   );
   const failing = reading({ clusterState: "fail", slotsOk: 10923 });
   expect(describeHealth(sumStatus([reading(), failing]))).toContain("cluster in disagreement");
   expect(describeHealth(sumStatus([undefined]))).toBe(
-    "cluster down | 0 primaries | 0 replicas | 1 down | 0 slots ok",
+    "cluster down | 0 primaries, 0 replicas, 1 down | 0 slots",
   );
 });
 
