@@ -1,0 +1,108 @@
+/** When two replies count as the same: equal bytes, but for what time, chance or order decide. */
+import { nameOf } from "./differential-step.ts";
+import { itemsOf } from "./differential-wire.ts";
+
+/** A command that waits in a transaction: its reply comes with EXEC. */
+type Queue = (readonly string[])[];
+
+/** Follows one connection, so that EXEC's replies are compared each by its own command's rule. */
+export class Comparer {
+  private queue: Queue = [];
+
+  /** Undefined when equal; else what differs. */
+  differ(args: readonly string[], real: Buffer, atoll: Buffer): boolean {
+    const name = nameOf(args);
+    const queued = real.length === 9 && real.toString("latin1") === "+QUEUED\r\n";
+    const queue = this.queue;
+    if (queued) this.queue.push(args);
+    else if (["exec", "discard", "reset", "multi", "quit"].includes(name)) this.queue = [];
+    if (real.equals(atoll)) return false;
+    if (queued) return true;
+    if (name === "exec") return !sameExec(queue, real, atoll);
+    return !same(args, real, atoll);
+  }
+}
+
+function sameExec(queue: Queue, real: Buffer, atoll: Buffer): boolean {
+  const [left, right] = [itemsOf(real), itemsOf(atoll)];
+  if (left === undefined || right === undefined) return false;
+  if (left.length !== queue.length || right.length !== queue.length) return false;
+  return queue.every((args, at) => {
+    const [one, other] = [left[at] as Buffer, right[at] as Buffer];
+    return one.equals(other) || same(args, one, other);
+  });
+}
+
+/** The reply with everything replaced that may differ; undefined: no rule, so bytes must be equal. */
+function same(args: readonly string[], real: Buffer, atoll: Buffer): boolean {
+  if (real[0] !== atoll[0]) return false;
+  const name = nameOf(args);
+  const sub = (args[1] ?? "").toLowerCase();
+  switch (name) {
+    case "ttl":
+    case "expiretime":
+      return near(real, atoll, 2);
+    case "pttl":
+    case "pexpiretime":
+      return near(real, atoll, 2000);
+    case "keys":
+      return sameItems(real, atoll);
+    case "scan":
+    case "time":
+    case "randomkey":
+      return real[0] !== MINUS;
+    case "lastsave":
+      return near(real, atoll, 60);
+    case "object":
+      return sub === "idletime" && near(real, atoll, 3);
+    case "client":
+      if (sub === "id") return real[0] === COLON;
+      return (sub === "list" || sub === "info") && fields(real) === fields(atoll);
+    case "debug":
+      return sub === "object" && plain(real) === plain(atoll);
+    case "hello":
+      return plain(real) === plain(atoll);
+    default:
+      return false;
+  }
+}
+
+const MINUS = 0x2d;
+const COLON = 0x3a;
+
+function near(real: Buffer, atoll: Buffer, tolerance: number): boolean {
+  if (real[0] !== COLON) return false;
+  const [one, other] = [Number(real.toString("latin1", 1)), Number(atoll.toString("latin1", 1))];
+  // Below zero stand the special answers.
+  if (one < 0 || other < 0) return false;
+  return Math.abs(one - other) <= tolerance;
+}
+
+function sameItems(real: Buffer, atoll: Buffer): boolean {
+  const [left, right] = [itemsOf(real), itemsOf(atoll)];
+  if (left === undefined || right === undefined || left.length !== right.length) return false;
+  const sorted = (items: Buffer[]): string =>
+    items
+      .map((item) => item.toString("latin1"))
+      .sort()
+      .join("");
+  return sorted(left) === sorted(right);
+}
+
+/** Field names of CLIENT LIST, line by line. */
+function fields(reply: Buffer): string {
+  return reply
+    .toString("latin1")
+    .replace(/^[$=]\d+\r\n/, "")
+    .replace(/=[^ \n\r]*/g, "=");
+}
+
+/** Without the addresses, clocks and identifiers that no two servers share. */
+function plain(reply: Buffer): string {
+  return reply
+    .toString("latin1")
+    .replace(/at:0x[0-9a-f]+/, "at")
+    .replace(/lru:\d+/, "lru")
+    .replace(/lru_seconds_idle:\d+/, "idle")
+    .replace(/(id\r\n):\d+/, "$1:");
+}

@@ -1,0 +1,180 @@
+/** From a seed to a list of steps. */
+import { Prng } from "../../src/base/prng.ts";
+import {
+  genericCommands,
+  type Source,
+  stringCommands,
+  type Weighted,
+} from "./differential-commands.ts";
+import { helpCommands, hostCommands, inlineLines } from "./differential-host.ts";
+import { command, observer, type Step } from "./differential-step.ts";
+import { Values } from "./differential-values.ts";
+
+export interface GenerateOptions {
+  readonly count: number;
+  readonly protocol: 2 | 3;
+  readonly cluster: boolean;
+}
+
+export function generateSteps(seed: number, options: GenerateOptions): Step[] {
+  return new Generator(seed, options).run();
+}
+
+class Generator implements Source {
+  readonly prng: Prng;
+  readonly values: Values;
+  private readonly steps: Step[] = [];
+  /** As far as one can tell without the replies. */
+  private readonly inMulti = [false, false];
+  private client = 0;
+  private database = 0;
+
+  constructor(
+    seed: number,
+    private readonly options: GenerateOptions,
+  ) {
+    this.prng = new Prng(seed);
+    this.values = new Values(this.prng, options.cluster);
+  }
+
+  run(): Step[] {
+    while (this.steps.length < this.options.count) this.next();
+    this.steps.push({ kind: "digest" });
+    return this.steps;
+  }
+
+  private next(): void {
+    const { prng } = this;
+    // Mostly in runs, so that pipelines form; changing hands often enough for WATCH.
+    if (prng.chance(0.08)) this.client = prng.below(2);
+    const kind = prng.below(1000);
+    if (kind < 550) this.add(this.mutated(choose(stringCommands, this)));
+    else if (kind < 820) this.add(this.mutated(choose(genericCommands, this)));
+    else if (kind < 930) this.transaction();
+    else if (kind < 965) this.add([...prng.pick(hostCommands)]);
+    else if (kind < 975) this.inline();
+    else this.special();
+  }
+
+  private add(args: string[]): void {
+    if (args.length > 0) this.steps.push(command(this.client, ...args));
+  }
+
+  /** Now and then an argument more, less, wrong or elsewhere. */
+  private mutated(args: string[]): string[] {
+    const { prng, values } = this;
+    if (!prng.chance(0.05)) return args;
+    switch (prng.below(5)) {
+      case 0:
+        return args.slice(0, -1);
+      case 1:
+        return [...args, prng.pick(["x", "", "nx", "ex", "get", "10", args[1] ?? ""])];
+      case 2:
+        return args.map((arg, at) => (at > 0 && prng.chance(0.4) ? values.value() : arg));
+      case 3:
+        return [args[0] ?? "", ...args.slice(1).sort(() => prng.below(3) - 1)];
+      default:
+        return args.slice(0, 1 + prng.below(args.length));
+    }
+  }
+
+  private transaction(): void {
+    const { prng, values, client } = this;
+    if (this.inMulti[client]) {
+      if (prng.chance(0.75)) {
+        this.inMulti[client] = false;
+        this.add(prng.chance(0.95) ? [values.word("exec")] : ["EXEC", "x"]);
+      } else if (prng.chance(0.5)) {
+        this.inMulti[client] = false;
+        this.add([values.word("discard")]);
+      } else this.add(prng.pick([["multi"], ["WATCH", values.key()], ["unwatch"], ["MULTI", "x"]]));
+      return;
+    }
+    const kind = prng.below(10);
+    if (kind < 4) {
+      this.inMulti[client] = true;
+      this.add([values.word("multi")]);
+    } else if (kind < 8) this.add([values.word("watch"), ...values.keyList(3)]);
+    else if (kind < 9) this.add([values.word("unwatch")]);
+    else this.add(prng.pick([["exec"], ["discard"], ["WATCH"], ["MULTI", "x"]]));
+  }
+
+  private inline(): void {
+    const [line, ...args] = this.prng.pick(inlineLines);
+    this.steps.push({ kind: "inline", client: this.client, line, args });
+  }
+
+  private special(): void {
+    const { prng, values } = this;
+    const db = this.options.cluster ? 0 : prng.below(4);
+    switch (prng.below(8)) {
+      case 0:
+        this.steps.push({ kind: "scan", db, options: this.scanOptions() });
+        break;
+      case 1:
+        this.steps.push({ kind: "randomkey", db });
+        break;
+      case 2:
+      case 3:
+        this.steps.push({ kind: "dump", db, key: values.key() });
+        break;
+      case 4:
+        this.steps.push({ kind: "digest" });
+        break;
+      case 5:
+        if (prng.chance(0.3)) this.expireNow();
+        break;
+      case 6:
+        this.reset();
+        break;
+      default:
+        this.add([prng.pick(helpCommands), "HELP"]);
+    }
+  }
+
+  private scanOptions(): string[] {
+    const { prng, values } = this;
+    const options: string[] = [];
+    if (prng.chance(0.5)) options.push("MATCH", values.pattern());
+    if (prng.chance(0.5)) options.push("COUNT", String(1 + prng.below(100)));
+    if (prng.chance(0.3)) options.push("TYPE", prng.pick(["string", "list"]));
+    return options;
+  }
+
+  /** A key runs out while others may be watching it. */
+  private expireNow(): void {
+    const { prng, values } = this;
+    const wanted = this.options.cluster ? 0 : prng.below(2);
+    if (wanted !== this.database) this.steps.push(command(observer, "SELECT", String(wanted)));
+    this.database = wanted;
+    const key = values.key();
+    if (prng.chance(0.5)) this.steps.push(command(observer, "SET", key, values.value(), "PX", "1"));
+    else this.steps.push(command(observer, "PEXPIRE", key, "1"));
+    this.steps.push({ kind: "sleep", ms: 4 });
+    if (prng.chance(0.5)) this.steps.push(command(observer, "GET", key));
+  }
+
+  private reset(): void {
+    const { prng } = this;
+    const protocol = prng.chance(0.8) ? this.options.protocol : 5 - this.options.protocol;
+    this.inMulti[this.client] = false;
+    if (prng.chance(0.3)) this.add(["QUIT"]);
+    else this.add(["RESET"]);
+    this.add(["HELLO", String(protocol), ...(prng.chance(0.3) ? ["SETNAME", "two"] : [])]);
+    if (protocol !== this.options.protocol && prng.chance(0.7)) {
+      this.add(["CLIENT", "GETNAME"]);
+      this.add(["HELLO", String(this.options.protocol)]);
+    }
+  }
+}
+
+function choose(rows: readonly Weighted[], source: Source): string[] {
+  let total = 0;
+  for (const [weight] of rows) total += weight;
+  let at = (source.prng.uint32() / 0x1_0000_0000) * total;
+  for (const [weight, make] of rows) {
+    at -= weight;
+    if (at < 0) return make(source);
+  }
+  return [];
+}

@@ -1,0 +1,271 @@
+/** redis-server and Atoll side by side: sends both the same steps and finds the first reply that differs. */
+import { startServer, type TestServer } from "../support/server.ts";
+import { Comparer } from "./differential-compare.ts";
+import { clientCount, encodeStep, nameOf, observer, type Step } from "./differential-step.ts";
+import { bulkOf, itemsOf, Wire } from "./differential-wire.ts";
+
+export interface Mismatch {
+  /** Index of the step. */
+  readonly at: number;
+  readonly real: string;
+  readonly atoll: string;
+}
+
+export interface PairOptions {
+  readonly args?: readonly string[];
+  readonly cluster?: boolean;
+}
+
+/** How many commands go out in one write at most. */
+const PIPELINE_MAX = 64;
+
+export class Pair {
+  private wires: [Wire, Wire][] = [];
+  private comparers: Comparer[] = [];
+  private observerDatabase = 0;
+
+  private constructor(
+    readonly real: TestServer,
+    readonly atoll: TestServer,
+    private readonly cluster: boolean,
+  ) {}
+
+  static async start(options: PairOptions = {}): Promise<Pair> {
+    const cluster = options.cluster === true;
+    const args = ["--enable-debug-command", "yes", "--proto-max-bulk-len", "1mb", "--save", ""];
+    args.push(...(options.args ?? []));
+    const real = await startServer({ real: true, args, cluster });
+    try {
+      const pair = new Pair(real, await startServer({ args, cluster }), cluster);
+      if (cluster) await pair.ownAllSlots();
+      return pair;
+    } catch (reason) {
+      await real.stop();
+      throw reason;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.hangUp();
+    await Promise.all([this.real.stop(), this.atoll.stop()]);
+  }
+
+  /** Fresh connections, empty databases. */
+  async reset(protocol: 2 | 3): Promise<void> {
+    this.hangUp();
+    this.observerDatabase = 0;
+    for (let client = 0; client < clientCount; client++) await this.connect(client);
+    const first: string[][] = [
+      ["FLUSHALL"],
+      ["DEBUG", "SET-ACTIVE-EXPIRE", "0"],
+      ["CONFIG", "RESETSTAT"],
+      ["CLIENT", "UNPAUSE"],
+    ];
+    if (this.cluster)
+      first.push(["CLUSTER", "FLUSHSLOTS"], ["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    await this.both(observer, first);
+    if (protocol === 3) {
+      for (let client = 0; client < observer; client++) await this.both(client, [["HELLO", "3"]]);
+    }
+  }
+
+  /** Runs the steps; the first mismatch, or undefined when there is none. */
+  async run(steps: readonly Step[]): Promise<Mismatch | undefined> {
+    for (let at = 0; at < steps.length; ) {
+      const step = steps[at] as Step;
+      if (step.kind === "command" || step.kind === "inline") {
+        const end = segmentEnd(steps, at);
+        const mismatch = await this.segment(steps, at, end);
+        if (mismatch !== undefined) return mismatch;
+        at = end;
+      } else {
+        const texts = await this.special(step);
+        if (texts !== undefined) return { at, real: texts[0], atoll: texts[1] };
+        at++;
+      }
+    }
+    return undefined;
+  }
+
+  private async segment(
+    steps: readonly Step[],
+    from: number,
+    to: number,
+  ): Promise<Mismatch | undefined> {
+    const batch = steps.slice(from, to) as Extract<Step, { kind: "command" | "inline" }>[];
+    const { client } = batch[0] as { client: number };
+    const bytes = Buffer.concat(
+      batch.map((step) =>
+        step.kind === "inline" ? Buffer.from(step.line, "latin1") : encodeStep(step.args),
+      ),
+    );
+    const wires = this.wires[client] as [Wire, Wire];
+    for (const wire of wires) wire.send(bytes);
+    const [real, atoll] = await Promise.all(wires.map((wire) => wire.replies(batch.length)));
+    const comparer = this.comparers[client] as Comparer;
+    for (const [index, step] of batch.entries()) {
+      const [one, other] = [real?.[index] ?? silence, atoll?.[index] ?? silence];
+      if (one === silence || comparer.differ(step.args, one, other)) {
+        return { at: from + index, real: one.toString("latin1"), atoll: other.toString("latin1") };
+      }
+      if (client === observer && nameOf(step.args) === "select") {
+        this.observerDatabase = Number(step.args[1]);
+      }
+    }
+    const last = batch.at(-1);
+    if (last !== undefined && nameOf(last.args) === "quit") {
+      const closed = await Promise.all(wires.map((wire) => wire.untilClosed()));
+      if (!closed[0] || !closed[1]) {
+        return { at: to - 1, real: `closed: ${closed[0]}`, atoll: `closed: ${closed[1]}` };
+      }
+      await this.connect(client);
+    }
+    return undefined;
+  }
+
+  private async special(step: Step): Promise<[string, string] | undefined> {
+    switch (step.kind) {
+      case "sleep":
+        await Bun.sleep(step.ms);
+        return undefined;
+      case "digest": {
+        const [real, atoll] = await this.both(observer, [["DEBUG", "DIGEST"]]);
+        return real?.[0] === atoll?.[0] ? undefined : [real?.[0] ?? "", atoll?.[0] ?? ""];
+      }
+      case "scan":
+        return this.observe(step.db, async () => {
+          const texts = await Promise.all([0, 1].map((side) => this.scanAll(side, step.options)));
+          return texts as [string, string];
+        });
+      case "randomkey":
+        return this.observe(step.db, () => this.randomKeys());
+      case "dump":
+        return this.observe(step.db, () => this.dumpAcross(step.key));
+      default:
+        return undefined;
+    }
+  }
+
+  /** Does something with the observer in database `db`, and answers its two texts if they differ. */
+  private async observe(
+    db: number,
+    look: () => Promise<[string, string]>,
+  ): Promise<[string, string] | undefined> {
+    const previous = this.observerDatabase;
+    if (db !== previous) await this.both(observer, [["SELECT", String(db)]]);
+    const texts = await look();
+    if (db !== previous) await this.both(observer, [["SELECT", String(previous)]]);
+    return texts[0] === texts[1] ? undefined : texts;
+  }
+
+  private async scanAll(side: number, options: readonly string[]): Promise<string> {
+    const found = new Set<string>();
+    let cursor = "0";
+    for (let rounds = 0; rounds < 20_000; rounds++) {
+      const reply = await this.one(side, ["SCAN", cursor, ...options]);
+      const [next, items] = itemsOf(reply) ?? [];
+      if (next === undefined || items === undefined) return reply.toString("latin1");
+      for (const item of itemsOf(items) ?? []) found.add(item.toString("latin1"));
+      cursor = bulkOf(next)?.toString("latin1") ?? "0";
+      if (cursor === "0") return [...found].sort().join(" ");
+    }
+    return "an endless scan";
+  }
+
+  private async randomKeys(): Promise<[string, string]> {
+    const answers = await Promise.all([0, 1].map((side) => this.one(side, ["RANDOMKEY"])));
+    const texts: string[] = [];
+    for (const answer of answers) {
+      const key = bulkOf(answer);
+      if (key === undefined) {
+        texts.push(answer.toString("latin1"));
+        continue;
+      }
+      const [real, atoll] = await this.both(observer, [["EXISTS", key.toString("latin1")]]);
+      texts.push(real?.[0] === ":1\r\n" && atoll?.[0] === ":1\r\n" ? "a key" : `${answer}?`);
+    }
+    return texts as [string, string];
+  }
+
+  private async dumpAcross(key: string): Promise<[string, string]> {
+    const copy = "{t}restored";
+    const [real, atoll] = await Promise.all([0, 1].map((side) => this.one(side, ["DUMP", key])));
+    if (real === undefined || atoll === undefined) return ["", "no reply"];
+    const [ofReal, ofAtoll] = [bulkOf(real), bulkOf(atoll)];
+    if (ofReal === undefined || ofAtoll === undefined) {
+      return [real.toString("latin1"), atoll.toString("latin1")];
+    }
+    const restore = (payload: Buffer): string[] => [
+      "RESTORE",
+      copy,
+      "0",
+      payload.toString("latin1"),
+      "REPLACE",
+    ];
+    const restored = await Promise.all([
+      this.one(0, restore(ofAtoll)),
+      this.one(1, restore(ofReal)),
+    ]);
+    const values = await Promise.all([0, 1].map((side) => this.one(side, ["GET", copy])));
+    await this.both(observer, [["DEL", copy]]);
+    const texts = [0, 1].map((side) => `${restored[side]}${values[side]?.toString("latin1")}`);
+    if (texts[0] === texts[1] && !ofReal.equals(ofAtoll)) {
+      return [ofReal.toString("latin1"), ofAtoll.toString("latin1")];
+    }
+    return texts as [string, string];
+  }
+
+  private async one(side: number, args: readonly string[]): Promise<Buffer> {
+    const wire = this.wires[observer]?.[side] as Wire;
+    wire.send(encodeStep(args));
+    return (await wire.replies(1))[0] ?? silence;
+  }
+
+  /** The same commands to both servers; both lists of replies. */
+  private async both(client: number, commands: readonly string[][]): Promise<string[][]> {
+    const wires = this.wires[client] as [Wire, Wire];
+    const bytes = Buffer.concat(commands.map(encodeStep));
+    for (const wire of wires) wire.send(bytes);
+    const replies = await Promise.all(wires.map((wire) => wire.replies(commands.length)));
+    return replies.map((list) => list.map((reply) => reply.toString("latin1")));
+  }
+
+  private async connect(client: number): Promise<void> {
+    this.wires[client] = [await Wire.open(this.real.port), await Wire.open(this.atoll.port)];
+    this.comparers[client] = new Comparer();
+  }
+
+  private hangUp(): void {
+    for (const wires of this.wires) for (const wire of wires) wire.close();
+    this.wires = [];
+  }
+
+  private async ownAllSlots(): Promise<void> {
+    for (const server of [this.real, this.atoll]) {
+      const client = await server.connect();
+      await client.must("CLUSTER", "ADDSLOTSRANGE", 0, 16383);
+      for (;;) {
+        if (String(await client.call("CLUSTER", "INFO")).includes("cluster_state:ok")) break;
+        await Bun.sleep(50);
+      }
+      client.close();
+    }
+  }
+}
+
+const silence = Buffer.from("(no reply)");
+
+/** Commands of one client in a row, up to a QUIT. */
+function segmentEnd(steps: readonly Step[], from: number): number {
+  const first = steps[from];
+  if (first?.kind !== "command" && first?.kind !== "inline") return from + 1;
+  let end = from;
+  while (end < steps.length && end - from < PIPELINE_MAX) {
+    const step = steps[end] as Step;
+    if (step.kind !== "command" && step.kind !== "inline") break;
+    if (step.client !== first.client) break;
+    end++;
+    if (nameOf(step.args) === "quit") break;
+  }
+  return end;
+}
