@@ -9,7 +9,7 @@ export {
   scratchPtr,
   setSetting,
 } from "./base/frame";
-export { checkMemory as heapOk } from "./base/memory";
+export { checkMemory as heapOk, purgeLength, takePurgeable } from "./base/memory";
 export { commandStatsPtr, errorStatsPtr, resetErrorStats, statsPtr } from "./base/stats";
 export { addCommand, clearCommands } from "./commands";
 export { execute, park, resume } from "./dispatch";
@@ -31,3 +31,4 @@ export { journalAppend, journalForgetDatabase, journalTaken } from "./journal";
 export { flush, reclaim } from "./keyspace/flush";
 export { keySlot } from "./protocol/crc16";
 export { inputReserve } from "./protocol/resp";
+export { inspect } from "./types/inspect";

@@ -40,6 +40,7 @@ const LARGE: u8 = 4;
  *  +12 u32 free     first free object of the slab
  *  +16 u16 carved   objects ever handed out       +18 u16 capacity
  *  +20 u32 next     +24 u32 previous              list of the bin or of the slabs with room
+ *  +28 u32 dirty    a free run whose pages the system still backs: `takePurgeable` may give them back
  */
 @unmanaged
 class PageMeta {
@@ -53,7 +54,7 @@ class PageMeta {
   capacity: u16;
   next: u32;
   previous: u32;
-  unused: u32;
+  dirty: u32;
 
   @inline static of(page: u32): PageMeta {
     return changetype<PageMeta>(metaBase + ((<usize>page) << 5));
@@ -157,7 +158,7 @@ function binOf(pages: u32): u32 {
   return EXACT_BINS + ((log - 5) << 2) + ((pages >> (log - 2)) & 3);
 }
 
-function binPush(page: u32, length: u32): void {
+function binPush(page: u32, length: u32, dirty: u32): void {
   const bin = binOf(length);
   const meta = PageMeta.of(page);
   const tail = PageMeta.of(page + length - 1);
@@ -167,6 +168,7 @@ function binPush(page: u32, length: u32): void {
   meta.kind = FREE_HEAD;
   meta.head = page;
   meta.length = length;
+  meta.dirty = dirty;
   const headPtr = binHeads + (<usize>bin << 2);
   const first = load<u32>(headPtr);
   meta.next = first;
@@ -217,7 +219,7 @@ function takeRun(pages: u32): u32 {
   if (found != 0) {
     binRemove(found);
     const length = PageMeta.of(found).length;
-    if (length > pages) binPush(found + pages, length - pages);
+    if (length > pages) binPush(found + pages, length - pages, PageMeta.of(found).dirty);
     return found;
   }
   // The last run may be free and touch the top: extend it instead of leaving it behind.
@@ -252,7 +254,7 @@ function giveRun(page: u32, length: u32): void {
       binRemove(end);
     }
   }
-  binPush(start, total);
+  binPush(start, total, 1);
 }
 
 function newSlab(sizeClass: u32): u32 {
@@ -400,12 +402,41 @@ function resizeLarge(ptr: usize, size: usize): bool {
     const after = PageMeta.of(end);
     if (after.kind != FREE_HEAD || after.length < extra) return false;
     const length = after.length;
+    const dirty = after.dirty;
     binRemove(end);
-    if (length > extra) binPush(end + extra, length - extra);
+    if (length > extra) binPush(end + extra, length - extra, dirty);
   }
   markLarge(page, want);
   usedBytes += <usize>extra << PAGE_SHIFT;
   return true;
+}
+
+/** Bytes of the run that `takePurgeable` has just named. */
+let purgeBytes: usize = 0;
+
+export function purgeLength(): usize {
+  return purgeBytes;
+}
+
+/**
+ * A free run of at least `pages` whose memory the system may take back, or 0. It counts as given back from
+ * then on: the caller must do so before anything is allocated. Content of free runs is never relied on.
+ */
+export function takePurgeable(pages: u32): usize {
+  for (let bin = BIN_COUNT; bin > binOf(pages); ) {
+    bin--;
+    let page = load<u32>(binHeads + (<usize>bin << 2));
+    for (let looked = 0; page != 0 && looked < 1024; looked++) {
+      const meta = PageMeta.of(page);
+      if (meta.dirty != 0 && meta.length >= pages) {
+        meta.dirty = 0;
+        purgeBytes = <usize>meta.length << PAGE_SHIFT;
+        return <usize>page << PAGE_SHIFT;
+      }
+      page = meta.next;
+    }
+  }
+  return 0;
 }
 
 /** Walks all pages: runs must tile the space, free runs must not touch, counts must add up. */

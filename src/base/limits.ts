@@ -35,3 +35,21 @@ export const heldInputBytesMax = 64 * 1024 * 1024;
 
 /** Distinct error codes counted for INFO errorstats (Redis stops at 128, to bound what scripts can do). */
 export const errorCodesMax = 128;
+
+/** One step of a snapshot encodes about this many bytes, and steps go on for so many milliseconds. */
+export const snapshotSliceBytes = 64 * 1024;
+export const snapshotSliceMs = 1;
+
+/** A replica's connection is given no more of a snapshot while it holds this many unsent bytes. */
+export const snapshotAheadBytesMax = 1024 * 1024;
+
+/** Loading goes on for so many milliseconds before clients get their turn, in chunks of so many bytes. */
+export const loadSliceMs = 10;
+export const loadChunkBytes = 256 * 1024;
+
+/** Redis tries again this long after a failed BGSAVE, milliseconds (CONFIG_BGSAVE_RETRY_DELAY). */
+export const saveRetryDelayMs = 5000;
+
+/** Free memory is given back to the system so often (ms), so many runs at a time. */
+export const purgePeriodMs = 1000;
+export const purgeRunsMax = 64;

@@ -2,10 +2,13 @@ import {
   Client,
   type ClientFlag,
   CommandStat,
+  type Encoding,
   Frame,
+  Inspect,
   LoadStatus,
   type Setting,
   Stat,
+  type ValueType,
   type Yield,
 } from "../../assembly/abi.ts";
 import { latin1, latin1Text, utf8Text } from "../base/bytes.ts";
@@ -24,6 +27,23 @@ export interface EngineCommandRow {
   readonly firstKey: number;
   readonly lastKey: number;
   readonly step: number;
+}
+
+/** What `inspect` tells of a key. */
+export interface KeyFacts {
+  readonly type: ValueType;
+  readonly encoding: Encoding;
+  /** Of the key, its value and its place in the table. */
+  readonly bytes: number;
+  readonly idleSeconds: number;
+  /** As Redis would count them: small integers are shared. */
+  readonly references: number;
+  /** Of a string as text, bytes; else 0. */
+  readonly valueLength: number;
+  readonly expires: boolean;
+  readonly address: number;
+  /** A string's bytes when asked for; else empty. */
+  readonly value: Uint8Array;
 }
 
 /** Address of an engine-side client. */
@@ -407,6 +427,31 @@ export class Engine {
     return this.wasm.loadedKeys();
   }
 
+  /**
+   * Facts about the key that is argument `index` of the host command in hand, without touching it; with
+   * `withValue` a string's bytes too. Undefined when there is no such key.
+   */
+  inspect(index: number, withValue = false): KeyFacts | undefined {
+    if (this.wasm.inspect(index, withValue ? 1 : 0) === 0) return undefined;
+    const output = this.memory.copy(
+      this.frameWord(Frame.OutputPtr),
+      this.frameWord(Frame.OutputLength),
+    );
+    const words = new Uint32Array(output.buffer, 0, Inspect.Size);
+    const word = (at: Inspect): number => words[at] as number;
+    return {
+      type: word(Inspect.Type),
+      encoding: word(Inspect.Encoding),
+      bytes: word(Inspect.Bytes),
+      idleSeconds: word(Inspect.IdleSeconds),
+      references: word(Inspect.References),
+      valueLength: word(Inspect.ValueLength),
+      expires: word(Inspect.Expires) === 1,
+      address: word(Inspect.Address),
+      value: output.subarray(Inspect.Size * 4),
+    };
+  }
+
   /** The XOR of all entries' digests, as DEBUG DIGEST prints it: 40 hex digits. */
   digest(): string {
     this.wasm.digest();
@@ -418,6 +463,25 @@ export class Engine {
     const bytes = latin1(prefix);
     this.memory.write(this.scratch, bytes);
     return this.wasm.populate(count, bytes.length, size, nowMs) === 1;
+  }
+
+  /**
+   * Lets `release` give back the pages of up to `runsMax` free runs of 1 MiB or more. Answers the bytes.
+   * Nothing may be allocated while it runs.
+   */
+  purge(
+    runsMax: number,
+    release: (memory: Uint8Array, address: number, length: number) => boolean,
+  ): number {
+    let total = 0;
+    for (let run = 0; run < runsMax; run++) {
+      const address = this.wasm.takePurgeable(256) >>> 0;
+      if (address === 0) break;
+      const length = this.wasm.purgeLength() >>> 0;
+      if (!release(this.memory.bytes, address, length)) break;
+      total += length;
+    }
+    return total;
   }
 
   /** Usage total in bytes of live allocations. */

@@ -67,6 +67,8 @@ export interface EngineExports {
   expireCycle(nowMs: number, budget: number): number;
   /** One slice of lazy freeing: frees up to `budget` keys. Answers how many are left. */
   reclaim(budget: number): number;
+  /** Facts about the key that is argument `index` of the host command in hand: see `Inspect`. 0: no key. */
+  inspect(index: number, withValue: number): number;
   digest(): number;
   populate(count: number, prefixLength: number, size: number, nowMs: number): number;
 
@@ -84,4 +86,8 @@ export interface EngineExports {
   loadedKeys(): number;
   loadedBytes(): number;
   heapOk(): number;
+  /** Address of a free run of at least so many 4 KiB pages that the system may take back, or 0. */
+  takePurgeable(pages: number): number;
+  /** Bytes of the run just named. */
+  purgeLength(): number;
 }

@@ -1,11 +1,9 @@
 import { dlopen, FFIType } from "bun:ffi";
+import { systemLibraries } from "./system-library.ts";
 
 /** flock(2): exclusive, and an answer at once. */
 const LOCK_EX = 2;
 const LOCK_NB = 4;
-
-/** Where the C library may be found: glibc, then musl on both architectures. */
-const libraries = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
 
 export type FileLock = (descriptor: number) => boolean;
 
@@ -15,7 +13,7 @@ export type FileLock = (descriptor: number) => boolean;
  * cannot be loaded.
  */
 export function loadFileLock(): FileLock | undefined {
-  for (const library of libraries) {
+  for (const library of systemLibraries) {
     try {
       const { symbols } = dlopen(library, {
         flock: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 },

@@ -7,6 +7,7 @@ import { latin1 } from "../base/bytes.ts";
 import { processTitleBytesMax } from "../base/limits.ts";
 import type { NodeSystem, ProcessUsage } from "../node/node.ts";
 import { replaceFile, systemErrorText } from "./disk.ts";
+import { loadReleaseMemory, type ReleaseMemory } from "./release-memory.ts";
 
 /** Set in the environment of the process that `daemonize` started. */
 const daemonMark = "ATOLL_DAEMON";
@@ -31,6 +32,18 @@ export function nodeSystem(options: {
     after: (milliseconds, action) => {
       setTimeout(action, milliseconds);
     },
+    releaseMemory: lazyRelease(),
+  };
+}
+
+/** The C library is loaded when there is something to give back for the first time. */
+function lazyRelease(): ReleaseMemory {
+  let loaded: ReleaseMemory | undefined;
+  let tried = false;
+  return (memory, address, length) => {
+    if (!tried) loaded = loadReleaseMemory();
+    tried = true;
+    return loaded?.(memory, address, length) ?? false;
   };
 }
 

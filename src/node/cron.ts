@@ -3,6 +3,8 @@ import {
   clientsCronMin,
   expireSliceKeys,
   expireSliceMs,
+  purgePeriodMs,
+  purgeRunsMax,
   reclaimSliceKeys,
 } from "../base/limits.ts";
 import { type Client, ClientState } from "./client.ts";
@@ -22,6 +24,7 @@ export class Cron {
   activeExpire = true;
   private clientQueue: Client[] = [];
   private lastMetricMs = 0;
+  private lastPurgeMs = 0;
   private sliceScheduled = false;
 
   constructor(private readonly node: Node) {}
@@ -52,6 +55,14 @@ export class Cron {
     node.shutdown?.tick(nowMs);
     this.beginExpiry();
     this.beginReclaim();
+    if (nowMs - this.lastPurgeMs >= purgePeriodMs) this.purge(nowMs);
+  }
+
+  /** Free runs of a megabyte and more go back to the system, as an allocator in C would give them. */
+  private purge(nowMs: number): void {
+    this.lastPurgeMs = nowMs;
+    const { releaseMemory } = this.node.modules.system;
+    if (releaseMemory !== undefined) this.node.engine.purge(purgeRunsMax, releaseMemory);
   }
 
   private sampleMetrics(nowMs: number): void {
