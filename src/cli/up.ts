@@ -30,6 +30,8 @@ export interface UpModules {
   readonly columns: number | undefined;
   /** Calls back when the user wants to stop: once for Ctrl-C, SIGTERM or SIGHUP, again for each repetition. */
   readonly onStop: (stop: () => void) => void;
+  /** Calls back right before this process ends, whatever the reason. */
+  readonly onExit: (leave: () => void) => void;
 }
 
 const READY_WITHIN_MS = 30_000;
@@ -89,7 +91,10 @@ function processModules(): UpModules {
     columns: stdout.isTTY ? stdout.columns || 80 : undefined,
     onStop: (stop) => {
       for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
+      // Whoever read the output has gone.
+      stdout.on("error", stop);
     },
+    onExit: (leave) => process.on("exit", leave),
   };
 }
 
@@ -114,6 +119,10 @@ class Session {
 
   async run(): Promise<number> {
     this.#modules.onStop(() => this.#onStop());
+    // Even when something unforeseen ends this process, no node is left behind.
+    this.#modules.onExit(() => {
+      for (const node of this.#nodes) node.signal("SIGTERM");
+    });
     try {
       const outcome = await Promise.race([this.#bringUp(), this.#stopped.promise]);
       if (outcome === "stop") {
