@@ -51,6 +51,24 @@ export enum RedirectKind {
   Ask = 2,
 }
 
+/** Words of the output region after `inspect`. */
+export enum Inspect {
+  /** `ValueType`. */
+  Type = 0,
+  /** `Encoding`. */
+  Encoding = 1,
+  /** Of the key, its value and its place in the table. */
+  Bytes = 2,
+  IdleSeconds = 3,
+  References = 4,
+  /** Of a string, as text. */
+  ValueLength = 5,
+  /** 1: the key has an expiry. */
+  Expires = 6,
+  Address = 7,
+  Size = 8,
+}
+
 /** Counters, one f64 each, at `statsPtr()`. */
 export enum Stat {
   Commands = 0,

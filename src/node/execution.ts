@@ -98,10 +98,10 @@ export class Execution {
   }
 
   /** Follows the engine from yield to yield until the client's input is used up or the client must wait. */
-  private run(client: Client, first: Yield | -1): void {
+  private run(client: Client, first: Yield | -1, answeredBefore = 0): void {
     let yielded = first;
     // The engine counts a command of the host's when it is resumed behind it.
-    let answered = 0;
+    let answered = answeredBefore;
     for (;;) {
       this.measure(client, answered);
       answered = 0;
@@ -236,7 +236,7 @@ export class Execution {
     this.onTurnEnd(() => this.unpark(client));
   }
 
-  private unpark(client: Client): void {
+  private unpark(client: Client, answered = 0): void {
     if (client.closed || client.state === ClientState.Closing) return;
     client.state = ClientState.Ready;
     if (client.parked) {
@@ -245,7 +245,7 @@ export class Execution {
       this.segmentStartMs = clock.monotonicMs();
       this.nowMs = clock.wallMs(this.segmentStartMs);
       this.current = client;
-      this.run(client, this.engine.resume(client.handle, this.nowMs));
+      this.run(client, this.engine.resume(client.handle, this.nowMs), answered);
       this.endTurn();
     }
     while (client.state === ClientState.Ready && client.held.length > 0) {
@@ -354,7 +354,7 @@ export class Execution {
       this.onTurnEnd(() => {
         if (client.closed) return;
         this.answer(client, reply, row);
-        this.unpark(client);
+        this.unpark(client, 1);
       });
     });
   }

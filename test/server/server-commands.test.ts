@@ -188,6 +188,27 @@ describe("DEBUG and others", () => {
     other.close();
   });
 
+  test("OBJECT and MEMORY USAGE look at a key", async () => {
+    await shared.client.pipeline([
+      ["SET", "int", "12345"],
+      ["SET", "short", "abc"],
+      ["SET", "long", "y".repeat(5000)],
+    ]);
+    expect(String(await shared.call("DEBUG", "OBJECT", "int"))).toMatch(
+      /^Value at:0x[0-9a-f]{12} refcount:1 encoding:int serializedlength:3 lru:\d+ lru_seconds_idle:0$/,
+    );
+    expect(String(await shared.call("DEBUG", "OBJECT", "short"))).toContain(
+      "encoding:embstr serializedlength:4 ",
+    );
+    expect(String(await shared.call("DEBUG", "OBJECT", "long"))).toContain("encoding:raw ");
+    const usage = Number(await shared.call("MEMORY", "USAGE", "long"));
+    expect(usage).toBeGreaterThan(5000);
+    expect(usage).toBeLessThan(7000);
+    expect(Number(await shared.call("MEMORY", "USAGE", "short"))).toBeLessThan(64);
+    const inside = await shared.client.pipeline([["MULTI"], ["MEMORY", "USAGE", "long"], ["EXEC"]]);
+    expect(inside.at(-1)).toEqual([usage]);
+  });
+
   test("TIME and LASTSAVE are seconds since 1970", async () => {
     const [seconds, micros] = (await shared.call("TIME")) as string[];
     expect(Math.abs(Number(seconds) - Date.now() / 1000)).toBeLessThan(5);

@@ -19,6 +19,7 @@ import {
 import { helpReply } from "../../commands/introspect.ts";
 import { type HostCall, notAnInteger, subcommandSyntaxError, syntaxError } from "../call.ts";
 import { isLocal } from "../client.ts";
+import { debugDigestValue, debugObject } from "./debug-keys.ts";
 
 /**
  * DEBUG. Its subcommands are no rows of the command table (in Redis neither): each says here how many
@@ -58,6 +59,8 @@ export function debugCommands(): Map<string, DebugCommand> {
     ["error", [3, 3, (call) => error(call.bytes(2))]],
     ["log", [3, 3, log]],
     ["leak", [3, 3, () => ok]],
+    ["object", [3, 4, debugObject]],
+    ["digest-value", [2, Number.POSITIVE_INFINITY, debugDigestValue]],
     ["digest", [2, 2, (call) => simple(call.node.engine.digest())]],
     ["populate", [3, 5, populate]],
     ["set-active-expire", [3, 3, setActiveExpire]],
