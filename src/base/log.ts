@@ -36,6 +36,11 @@ export class Logger {
     this.threshold = levels.findIndex(({ name }) => name === level);
   }
 
+  /** True when lines of this level are written: asked before making a costly one. */
+  shows(level: LogLevel): boolean {
+    return levels.findIndex(({ name }) => name === level) >= this.threshold;
+  }
+
   debug(text: string): void {
     this.at(0, text);
   }

@@ -104,7 +104,12 @@ export class Connection implements ClientLink {
   }
 
   onClose(): void {
+    const { client, node } = this;
+    if (client !== undefined && !client.closed && !this.ending && node.log.shows("verbose")) {
+      const description = node.clients.describe(client, node.modules.clock.nowMs());
+      node.log.verbose(`Client closed connection ${description}`);
+    }
     this.gone = true;
-    if (this.client !== undefined) this.node.release(this.client);
+    if (client !== undefined) node.release(client);
   }
 }

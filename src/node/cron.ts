@@ -1,4 +1,4 @@
-import { Stat } from "../../assembly/abi.ts";
+import { Client as Field, Stat } from "../../assembly/abi.ts";
 import {
   clientsCronMin,
   expireSliceKeys,
@@ -83,6 +83,9 @@ export class Cron {
       const client = this.clientQueue.pop();
       if (client === undefined) return;
       if (client.closed) continue;
+      const { engine, stats } = this.node;
+      stats.inputPeak.note(engine.clientWord(client.handle, Field.QueryCapacity), nowMs);
+      stats.outputPeak.note(client.link.pendingBytes, nowMs);
       if (client.link.pendingBytes > 0) this.node.checkOutput(client);
       if (timeoutMs > 0) this.closeIdle(client, nowMs, timeoutMs);
     }

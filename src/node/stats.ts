@@ -13,8 +13,8 @@ export class ServerStats {
   slowlogEntries = 0;
   clientsClosedForOutput = 0;
   /** Largest query and output buffers seen lately, bytes. */
-  recentInputMax = 0;
-  recentOutputMax = 0;
+  readonly inputPeak = new RecentPeak();
+  readonly outputPeak = new RecentPeak();
   readonly operations = new InstantMetric();
   readonly input = new InstantMetric();
   readonly output = new InstantMetric();
@@ -82,6 +82,33 @@ export class InstantMetric {
     this.samples.fill(0);
     this.lastMs = -1;
     this.lastCount = 0;
+  }
+}
+
+/** The largest value of the last eight seconds (CLIENTS_PEAK_MEM_USAGE_SLOTS). */
+export class RecentPeak {
+  private readonly peaks = new Float64Array(8);
+  private readonly seconds = new Float64Array(8);
+
+  note(value: number, nowMs: number): void {
+    const second = Math.floor(nowMs / 1000);
+    const slot = second % 8;
+    if (this.seconds[slot] !== second) {
+      this.seconds[slot] = second;
+      this.peaks[slot] = 0;
+    }
+    if (value > (this.peaks[slot] as number)) this.peaks[slot] = value;
+  }
+
+  at(nowMs: number): number {
+    const oldest = Math.floor(nowMs / 1000) - 7;
+    let peak = 0;
+    for (let slot = 0; slot < 8; slot++) {
+      if ((this.seconds[slot] as number) >= oldest) {
+        peak = Math.max(peak, this.peaks[slot] as number);
+      }
+    }
+    return peak;
   }
 }
 

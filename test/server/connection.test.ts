@@ -1,6 +1,7 @@
 /** Connection commands, authentication, and how the server treats bad input and slow readers. */
 import { describe, expect, test } from "bun:test";
-import { ReplyError, type RespClient } from "../support/resp-client.ts";
+import { networkInterfaces } from "node:os";
+import { ReplyError, RespClient } from "../support/resp-client.ts";
 import { startServer, until } from "../support/server.ts";
 import { Shared } from "./support.ts";
 
@@ -99,6 +100,26 @@ describe("authentication", () => {
       "ERR AUTH <password> called without any password configured for the default user. " +
         "Are you sure your configuration is correct?",
     );
+  });
+});
+
+describe("protected mode", () => {
+  const outside = Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .find(({ family, internal }) => family === "IPv4" && !internal)?.address;
+
+  test.skipIf(outside === undefined)("refuses strangers while there is no password", async () => {
+    const server = await startServer();
+    const address = { port: server.port, host: outside ?? "" };
+    const stranger = await RespClient.connect(address);
+    expect(String(await stranger.next())).toStartWith(
+      "ReplyError: DENIED Redis is running in protected mode because protected mode is enabled",
+    );
+    await stranger.untilClosed();
+    const local = await server.connect();
+    expect(await local.call("CONFIG", "SET", "protected-mode", "no")).toBe("OK");
+    expect(await (await RespClient.connect(address)).call("PING")).toBe("PONG");
+    await server.stop();
   });
 });
 

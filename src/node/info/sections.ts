@@ -80,14 +80,14 @@ function server(node: Node, nowMs: number): string[] {
   ];
 }
 
-function clients(node: Node): string[] {
+function clients(node: Node, nowMs: number): string[] {
   const { stats } = node;
   return [
     `connected_clients:${node.clients.size - node.clients.count("replica")}`,
     `cluster_connections:${node.cluster?.linkCount ?? 0}`,
     `maxclients:${node.configuration.get("maxclients")}`,
-    `client_recent_max_input_buffer:${stats.recentInputMax}`,
-    `client_recent_max_output_buffer:${stats.recentOutputMax}`,
+    `client_recent_max_input_buffer:${stats.inputPeak.at(nowMs)}`,
+    `client_recent_max_output_buffer:${stats.outputPeak.at(nowMs)}`,
     `blocked_clients:${node.clients.blockedCount}`,
     "tracking_clients:0",
     `clients_in_timeout_table:${node.waits.size}`,
