@@ -119,7 +119,7 @@ async function runTests(
   );
   if (unreported > 0) {
     counts.failed += unreported;
-    failures.push(`outside any test: a file that does not load, a crash or a hang (see above)`);
+    failures.push(`${unreported} outside any test: a file that does not load, a crash or a hang`);
   }
 }
 
