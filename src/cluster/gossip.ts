@@ -21,7 +21,7 @@ import {
   nodesMax,
 } from "./limits.ts";
 import { closeLink } from "./links.ts";
-import { ClusterNode, type Link } from "./state.ts";
+import { ClusterNode, type Link, roleFlag } from "./state.ts";
 
 export function sendPing(context: ClusterContext, link: Link, type: PingBody["type"]): void {
   if (!link.inbound && type === "ping" && link.node !== null) {
@@ -140,6 +140,9 @@ function learnKnownNode(
   }
 }
 
+/** What is believed of a node that others introduce, beside its role. */
+const introducedFlags = NodeFlag.pfail | NodeFlag.fail | NodeFlag.noFailover | NodeFlag.migrateTo;
+
 /** Only members of our cluster may introduce nodes, or two clusters could grow together by accident. */
 function learnNewNode(
   context: ClusterContext,
@@ -150,7 +153,7 @@ function learnNewNode(
   if (sender === null || (entry.flags & NodeFlag.noAddress) !== 0) return;
   if (isBlacklisted(context, entry.nodeId)) return;
   if (state.nodes.size >= nodesMax) return;
-  const flags = entry.flags & ~(NodeFlag.myself | NodeFlag.handshake | NodeFlag.meet);
+  const flags = roleFlag(entry.flags) | (entry.flags & introducedFlags);
   const node = new ClusterNode(entry.nodeId, flags, nowMs);
   node.ip = entry.ip;
   node.port = entry.port;

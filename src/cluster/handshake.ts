@@ -13,7 +13,7 @@ import { busPortIncrement, handshakeTimeoutMinMs, nodesMax } from "./limits.ts";
 import { closeLink } from "./links.ts";
 import { deleteNode } from "./members.ts";
 import { replicate } from "./roles.ts";
-import { ClusterNode, type Link } from "./state.ts";
+import { ClusterNode, type Link, roleFlag } from "./state.ts";
 
 /** False when the address is no address; true as well when a handshake with it is under way. */
 export function startHandshake(
@@ -111,7 +111,7 @@ export function completeHandshake(
   context.state.rename(node, message.sender);
   context.log("debug", `Handshake with node ${node.id} completed.`);
   node.flags &= ~NodeFlag.handshake;
-  node.flags |= message.flags & (NodeFlag.primary | NodeFlag.replica);
+  node.flags |= roleFlag(message.flags);
   return true;
 }
 

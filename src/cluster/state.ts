@@ -7,6 +7,11 @@ import { NodeFlag, SLOT_BITMAP_BYTES, SLOT_COUNT } from "./bus-message.ts";
 import type { LinkId } from "./effects.ts";
 import { addSlot, removeSlot } from "./slot-bitmap.ts";
 
+/** The role among the flags that a peer sent, one at most: nodes.conf with both would not load. */
+export function roleFlag(flags: number): number {
+  return (flags & NodeFlag.primary) !== 0 ? NodeFlag.primary : flags & NodeFlag.replica;
+}
+
 /** One TCP connection of the bus. */
 export interface Link {
   readonly id: LinkId;

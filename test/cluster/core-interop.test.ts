@@ -13,11 +13,15 @@ interface RealNode {
   readonly id: string;
 }
 
-async function startReal(port?: number, directory?: string): Promise<RealNode> {
+async function startReal(hostname: string, port?: number, directory?: string): Promise<RealNode> {
   const server = await startServer({
     real: true,
     cluster: true,
-    args: ["--cluster-node-timeout", String(nodeTimeoutMs)],
+    args: [
+      "--cluster-node-timeout",
+      String(nodeTimeoutMs),
+      ...(hostname === "" ? [] : ["--cluster-announce-hostname", hostname]),
+    ],
     ...(port === undefined ? {} : { port }),
     ...(directory === undefined ? {} : { directory }),
   });
@@ -45,10 +49,15 @@ describeWithTools(["redis-server"], "a core among real nodes", () => {
   });
 
   test("joins, votes, is demoted, is elected", async () => {
-    const [first, second, spare] = await Promise.all([startReal(), startReal(), startReal()]);
+    const [first, second, spare] = await Promise.all([
+      startReal("one.example"),
+      startReal(""),
+      startReal("three.example"),
+    ]);
     reals.push(first, second, spare);
     const options = { nodeTimeoutMs };
-    const primary = new BusShell(await freePort(true), options);
+    const announceHostname = "atoll.example";
+    const primary = new BusShell(await freePort(true), { ...options, announceHostname });
     const replica = new BusShell(await freePort(true), options);
     shells.push(primary, replica);
 
@@ -112,7 +121,7 @@ describeWithTools(["redis-server"], "a core among real nodes", () => {
     );
     await until(async () => (await text(second, "INFO")).includes("cluster_state:ok"));
 
-    reals[0] = await startReal(port, directory);
+    reals[0] = await startReal("one.example", port, directory);
     const back = reals[0];
     await until(async () => {
       const view = await text(back, "NODES");
