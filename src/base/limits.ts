@@ -1,8 +1,5 @@
 /** Every bound of the server outside the engine, with its unit. */
 
-/** Protocol name prefix of CLIENT LIST's `cmd` and of log lines: an argument shown is cut here. */
-export const shownArgumentBytesMax = 128;
-
 /** Slow log entries keep at most so many arguments, each at most so long (slowlog.h). */
 export const slowlogArgumentsMax = 32;
 export const slowlogArgumentBytesMax = 128;
@@ -11,11 +8,6 @@ export const slowlogBatchMax = 128;
 
 /** Clients looked at for time-outs in one cron call: at least so many (clientsCron). */
 export const clientsCronMin = 5;
-
-/** Connections closed for one reason in a loop never exceed the registry; nothing else is unbounded. */
-
-/** File descriptors that are not for clients (CONFIG_MIN_RESERVED_FDS). */
-export const reservedFileDescriptors = 32;
 
 /** Samples of an instantaneous metric, one each 100 ms (STATS_METRIC_SAMPLES). */
 export const metricSamples = 16;

@@ -139,7 +139,6 @@ function reset(call: HostCall): ReplyValue {
   node.engine.resetClient(client.handle);
   client.name = "";
   client.kind = "normal";
-  client.monitor = false;
   client.user = "default";
   client.authenticated = node.configuration.get("requirepass") === "";
   const { handle } = client;
