@@ -11,7 +11,7 @@ export {
 } from "./base/frame";
 export { checkMemory as heapOk, purgeLength, takePurgeable } from "./base/memory";
 export { commandStatsPtr, errorStatsPtr, resetErrorStats, statsPtr } from "./base/stats";
-export { addCommand, clearCommands } from "./commands";
+export { addCommand, addSubcommand, clearCommands } from "./commands";
 export { execute, park, resume } from "./dispatch";
 export { slotStatesPtr } from "./gates";
 export {
@@ -31,4 +31,23 @@ export { journalAppend, journalForgetDatabase, journalTaken } from "./journal";
 export { flush, reclaim } from "./keyspace/flush";
 export { keySlot } from "./protocol/crc16";
 export { inputReserve } from "./protocol/resp";
+export { digest, digestValue } from "./snapshot/digest";
+export {
+  loadAux,
+  loadBegin,
+  loadChunk,
+  loadEnd,
+  loadedBytes,
+  loadedExpiredKeys,
+  loadedKeys,
+  loadReserve,
+} from "./snapshot/load";
+export {
+  snapshotBegin,
+  snapshotEnd,
+  snapshotNext,
+  snapshotPeek,
+  snapshotTaken,
+} from "./snapshot/snapshot";
 export { inspect } from "./types/inspect";
+export { populate } from "./types/populate";

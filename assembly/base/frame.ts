@@ -12,6 +12,8 @@ const SCRATCH_BYTES: usize = 65536;
 const OUTPUT_START: usize = 65536;
 /** Regions that grew beyond this are given back after they were taken. */
 const KEEP_BYTES: usize = 1 << 20;
+/** No byte stream grows beyond this. */
+const STREAM_MAX: u64 = 3 << 30;
 
 export let scratchPointer: usize = 0;
 /** Input of clients without a query buffer of their own; some slack behind, as readers look ahead. */
@@ -211,6 +213,13 @@ export class ByteStream {
       this.capacity = size;
     }
     return this.base + this.length;
+  }
+
+  /** Whether `room(bytes)` can be had. */
+  canRoom(bytes: usize): bool {
+    const wanted = <u64>this.length + <u64>bytes;
+    if (wanted <= <u64>this.capacity) return true;
+    return wanted < STREAM_MAX && canAllocate(grownSize(<usize>wanted));
   }
 
   /** Empties it; a large one is given back. */

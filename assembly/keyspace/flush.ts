@@ -23,6 +23,15 @@ const garbage: usize = memory.data(64 * 4, 16);
 let garbageCount: u32 = 0;
 let held: bool = false;
 
+/** Told of a database whose keys are freed although garbage is held. */
+let goneHook: (database: Database) => void = ignoreGone;
+
+function ignoreGone(database: Database): void {}
+
+export function onDatabaseGone(hook: (database: Database) => void): void {
+  goneHook = hook;
+}
+
 /** While on, flushed databases are kept for the snapshot that reads them. */
 export function holdGarbage(on: bool): void {
   held = on;
@@ -44,6 +53,7 @@ function flushOne(index: u32, lazily: bool): void {
   touchDatabase(index, -1);
   if (!canAllocate(databaseBytes())) {
     // No room for a second directory: empty this one where it stands.
+    if (held) goneHook(database);
     freeSome(database, u32.MAX_VALUE);
     return;
   }
@@ -59,6 +69,7 @@ function flushOne(index: u32, lazily: bool): void {
 }
 
 function discard(database: Database): void {
+  if (held) goneHook(database);
   freeSome(database, u32.MAX_VALUE);
   freeDatabase(database);
 }

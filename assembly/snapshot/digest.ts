@@ -1,0 +1,112 @@
+/**
+ * DEBUG DIGEST and DEBUG DIGEST-VALUE: a hash of the data that does not depend on the order of keys, equal to the one
+ * redis-server 7.0 computes (debug.c), so that two servers can be compared. "Xor" adds the SHA-1 of some bytes to
+ * a sum whose order does not matter; "mix" also hashes the sum, so that order matters from there on.
+ */
+import { Encoding, ValueType } from "../abi";
+import { writeText } from "../base/bytes";
+import { publish, Streams } from "../base/frame";
+import { SHA1_DIGEST_BYTES, sha1Final, sha1Init, sha1Update } from "../base/sha1";
+import {
+  countDatabases,
+  databaseAt,
+  databaseExists,
+  find,
+  nextOccupied,
+  SLOT_COUNT,
+  SlotWalk,
+} from "../keyspace/database";
+import { Entry, RAW_HEADER } from "../keyspace/entry";
+import { keySlot } from "../protocol/crc16";
+import { writeInt64 } from "../protocol/number";
+
+const shaState: usize = memory.data(96, 16);
+const hashPointer: usize = memory.data(32, 16);
+const keyDigest: usize = memory.data(32, 16);
+const totalDigest: usize = memory.data(32, 16);
+const scratch: usize = memory.data(32, 16);
+
+function xor(sum: usize, ptr: usize, length: u32): void {
+  sha1Init(shaState);
+  sha1Update(shaState, ptr, <i32>length);
+  sha1Final(shaState, hashPointer);
+  for (let i: usize = 0; i < 20; i += 4) {
+    store<u32>(sum + i, load<u32>(sum + i) ^ load<u32>(hashPointer + i));
+  }
+}
+
+function mix(sum: usize, ptr: usize, length: u32): void {
+  xor(sum, ptr, length);
+  sha1Init(shaState);
+  sha1Update(shaState, sum, SHA1_DIGEST_BYTES);
+  sha1Final(shaState, sum);
+}
+
+function mixNumber(sum: usize, value: u32): void {
+  store<u32>(scratch, bswap<u32>(value));
+  mix(sum, scratch, 4);
+}
+
+/** Mixes type, value and whether there is an expiry. */
+function mixValue(sum: usize, e: usize): void {
+  mixNumber(sum, Entry.type(e));
+  switch (Entry.type(e)) {
+    case ValueType.String:
+      mixString(sum, e);
+      break;
+    default:
+      unreachable();
+  }
+  if (Entry.expires(e)) xor(sum, scratch, writeText(scratch, "!!expire!!"));
+}
+
+function mixString(sum: usize, e: usize): void {
+  const encoding = Entry.encoding(e);
+  if (encoding == Encoding.Int) mix(sum, scratch, writeInt64(scratch, Entry.integer(e)));
+  else if (encoding == Encoding.Raw) {
+    const raw = Entry.pointer(e);
+    mix(sum, raw + RAW_HEADER, load<u32>(raw));
+  } else mix(sum, Entry.inlinePtr(e), Entry.inlineLength(e));
+}
+
+function publishDigest(sum: usize): void {
+  const output = Streams.output;
+  output.length = 0;
+  memory.copy(output.room(20), sum, 20);
+  output.length = 20;
+  publish();
+}
+
+/** The digest of all databases, 20 bytes, into the output region. Keys that have expired count. */
+export function digest(): i32 {
+  memory.fill(totalDigest, 0, 20);
+  for (let index: u32 = 0; index < countDatabases(); index++) {
+    if (!databaseExists(index)) continue;
+    const database = databaseAt(index);
+    if (database.keys == 0) continue;
+    mixNumber(totalDigest, index);
+    let slot = nextOccupied(database, 0);
+    while (slot < SLOT_COUNT) {
+      SlotWalk.start(database.table(slot));
+      for (let e = SlotWalk.next(); e != 0; e = SlotWalk.next()) {
+        memory.fill(keyDigest, 0, 20);
+        mix(keyDigest, Entry.keyPtr(e), Entry.keyLength(e));
+        mixValue(keyDigest, e);
+        xor(totalDigest, keyDigest, 20);
+      }
+      slot = nextOccupied(database, slot + 1);
+    }
+  }
+  publishDigest(totalDigest);
+  return 20;
+}
+
+/** The digest of one key's value, 20 bytes, into the output region: zeros when there is no such key. */
+export function digestValue(index: u32, key: usize, length: u32): i32 {
+  memory.fill(keyDigest, 0, 20);
+  let e: usize = 0;
+  if (databaseExists(index)) e = find(databaseAt(index), keySlot(key, <i32>length), key, length);
+  if (e != 0) mixValue(keyDigest, e);
+  publishDigest(keyDigest);
+  return e != 0 ? 1 : 0;
+}
