@@ -1,11 +1,24 @@
 /** What only tests may call, in the two test builds: structures by themselves, and their invariant walks. */
-export { VERIFY } from "./config";
+
 export { hash32 } from "./base/hash";
-export { keySlot } from "./protocol/crc16";
-export { int64Length, parsedInt64, parseInt64, writeInt64 } from "./protocol/number";
-export { parsedDouble, parseDouble, writeDouble, writeDouble17 } from "./protocol/double";
-export { incrByFloatText, isLongDouble, writeHumanDouble } from "./protocol/long-double";
-export { globMatch } from "./protocol/glob";
+export {
+  alloc,
+  canAllocate,
+  checkMemory,
+  free,
+  initMemory,
+  limitMemory,
+  resize,
+  usableSize,
+  usedMemory,
+} from "./base/memory";
 export { sha1Final, sha1Init, sha1Update } from "./base/sha1";
+export { VERIFY } from "./config";
+export { checkDatabases } from "./keyspace/database";
+export { keySlot } from "./protocol/crc16";
+export { parseDouble, parsedDouble, writeDouble, writeDouble17 } from "./protocol/double";
+export { globMatch } from "./protocol/glob";
+export { incrByFloatText, isLongDouble, writeHumanDouble } from "./protocol/long-double";
+export { int64Length, parsedInt64, parseInt64, writeInt64 } from "./protocol/number";
 export { crc64 } from "./snapshot/crc64";
 export { lzfCompress, lzfDecompress } from "./snapshot/lzf";

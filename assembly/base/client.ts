@@ -7,7 +7,7 @@ import { Stats } from "./stats";
 import { alloc, canAllocate, free } from "./memory";
 
 /*
- *  ClientState, 136 bytes; the first twelve words are the ABI's.
+ *  ClientState, 144 bytes; the first twelve words are the ABI's.
  */
 @unmanaged
 export class ClientState {
@@ -60,6 +60,9 @@ export class ClientState {
   received: f64;
   next: usize;
   previous: usize;
+  /** `Yield` that `resume` goes on from, and the command that was in hand: others may run in between. */
+  yielded: i32;
+  heldCommand: u32;
 
   @inline static at(ptr: usize): ClientState {
     return changetype<ClientState>(ptr);

@@ -25,6 +25,8 @@ const SLACK: usize = 2 << 20;
 /** WASM pages; one below 4 GiB, so that `address + length` never wraps. */
 const WASM_PAGES_MAX: u32 = 65535;
 const MAX_PAGES: u32 = WASM_PAGES_MAX << 4;
+/** How far the memory may grow, in WASM pages; tests lower it to see what happens at the end. */
+let wasmPagesMax: u32 = WASM_PAGES_MAX;
 
 /** What a page is. Only the first page of a run, its last one, and every page of a slab are marked. */
 const FREE_HEAD: u8 = 1;
@@ -77,6 +79,13 @@ let limitPage: u32 = 0;
 let usedBytes: usize = 0;
 let peakBytes: usize = 0;
 let firstPage: u32 = 0;
+/** Pages in free runs. */
+let freePages: u32 = 0;
+
+/** For tests: lets the memory grow to `pages` (64 KiB each) at most. */
+export function limitMemory(pages: u32): void {
+  wasmPagesMax = min(pages, WASM_PAGES_MAX);
+}
 
 /** Lays the page table after the static data. Answers false when memory cannot hold it. */
 export function initMemory(): bool {
@@ -120,19 +129,22 @@ export function roundedSize(size: usize): usize {
   return (size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
 }
 
+/** Pages of the longest slab. */
+const SLAB_PAGES_MAX: u32 = 32;
+
 function slabPages(sizeClass: u32): u32 {
   const pages = <u32>((classSize(sizeClass) * 8 + PAGE_SIZE - 1) >> PAGE_SHIFT);
   return pages < 8 ? 8 : pages;
 }
 
-/** Grows the memory so that `pages` more can be taken from the top. */
+/** Grows the memory so that `pages` more can be taken from the top, and one is left for readers that look ahead. */
 function ensureTop(pages: u32): bool {
-  const wanted = topPage + pages;
+  const wanted = topPage + pages + 1;
   if (wanted <= limitPage) return true;
-  if (wanted > MAX_PAGES) return false;
+  if (wanted > MAX_PAGES || (wanted + 15) >> 4 > wasmPagesMax) return false;
   // Growing is cheap and untouched pages cost nothing: take 16 MiB at a time where possible.
   let steps = (wanted - limitPage + 15) >> 4;
-  const room = WASM_PAGES_MAX - (limitPage >> 4);
+  const room = wasmPagesMax - (limitPage >> 4);
   const generous: u32 = steps < 256 ? 256 : steps;
   if (generous <= room && memory.grow(<i32>generous) >= 0) {
     limitPage += generous << 4;
@@ -147,9 +159,11 @@ function ensureTop(pages: u32): bool {
 export function canAllocate(bytes: usize): bool {
   if (bytes > 0xf0000000) return false;
   const pages = <u32>((bytes + SLACK) >> PAGE_SHIFT) + 1;
-  if (topPage + pages <= limitPage) return true;
+  if (topPage + pages < limitPage) return true;
   if (ensureTop(pages)) return true;
-  return findRun(pages) != 0;
+  // At the end of memory: one run for the object itself, and as much as the slack in runs of any length.
+  const own = <u32>(bytes >> PAGE_SHIFT) + SLAB_PAGES_MAX;
+  return freePages >= pages + SLAB_PAGES_MAX && findRun(own) != 0;
 }
 
 function binOf(pages: u32): u32 {
@@ -169,6 +183,7 @@ function binPush(page: u32, length: u32, dirty: u32): void {
   meta.head = page;
   meta.length = length;
   meta.dirty = dirty;
+  freePages += length;
   const headPtr = binHeads + (<usize>bin << 2);
   const first = load<u32>(headPtr);
   meta.next = first;
@@ -182,6 +197,7 @@ function binPush(page: u32, length: u32, dirty: u32): void {
 function binRemove(page: u32): void {
   const meta = PageMeta.of(page);
   const bin = binOf(meta.length);
+  freePages -= meta.length;
   if (meta.next != 0) PageMeta.of(meta.next).previous = meta.previous;
   if (meta.previous != 0) {
     PageMeta.of(meta.previous).next = meta.next;
@@ -439,10 +455,42 @@ export function takePurgeable(pages: u32): usize {
   return 0;
 }
 
-/** Walks all pages: runs must tile the space, free runs must not touch, counts must add up. */
+/** Objects on a slab's free list, which must lie in the slab; -1 where one does not. */
+function countFree(page: u32, slab: PageMeta): i32 {
+  const start = <usize>page << PAGE_SHIFT;
+  const size = classSize(slab.sizeClass);
+  let count: i32 = 0;
+  for (let object = slab.free; object != 0; object = load<usize>(object)) {
+    const offset = object - start;
+    if (offset >= <usize>slab.carved * size || offset % size != 0) return -1;
+    if (++count > <i32>slab.carved) return -1;
+  }
+  return count;
+}
+
+/** Whether the bins list exactly `runs` free runs, each where it belongs. */
+function checkBins(runs: u32): bool {
+  for (let bin: u32 = 0; bin < BIN_COUNT; bin++) {
+    const head = load<u32>(binHeads + (<usize>bin << 2));
+    const bit = (load<u32>(binBits + ((<usize>bin >> 5) << 2)) >> (bin & 31)) & 1;
+    if ((head != 0) != (bit == 1)) return false;
+    let previous: u32 = 0;
+    for (let page = head; page != 0; page = PageMeta.of(page).next) {
+      const meta = PageMeta.of(page);
+      if (meta.kind != FREE_HEAD || binOf(meta.length) != bin || meta.previous != previous) return false;
+      previous = page;
+      runs--;
+    }
+  }
+  return runs == 0;
+}
+
+/** Walks all pages: runs must tile the space, free runs must not touch, lists and counts must add up. */
 export function checkMemory(): bool {
   let page = firstPage;
   let used: usize = 0;
+  let runs: u32 = 0;
+  let unused: u32 = 0;
   let previousFree = false;
   while (page < topPage) {
     const meta = PageMeta.of(page);
@@ -450,10 +498,13 @@ export function checkMemory(): bool {
     if (meta.kind == FREE_HEAD) {
       if (previousFree) return false;
       previousFree = true;
+      runs++;
+      unused += meta.length;
       if (meta.length > 1 && PageMeta.of(page + meta.length - 1).head != page) return false;
     } else if (meta.kind == SLAB) {
       previousFree = false;
       if (meta.head != page || meta.live > meta.capacity) return false;
+      if (countFree(page, meta) != <i32>meta.carved - <i32>meta.live) return false;
       used += <usize>meta.live * classSize(meta.sizeClass);
     } else if (meta.kind == LARGE) {
       previousFree = false;
@@ -461,5 +512,5 @@ export function checkMemory(): bool {
     } else return false;
     page += meta.length;
   }
-  return used == usedBytes;
+  return used == usedBytes && unused == freePages && checkBins(runs);
 }

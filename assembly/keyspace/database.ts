@@ -12,7 +12,7 @@
  */
 import { hash32 } from "../base/hash";
 import { bytesEqual } from "../base/bytes";
-import { alloc, free } from "../base/memory";
+import { alloc, canAllocate, free } from "../base/memory";
 import { Stats } from "../base/stats";
 import { Stat } from "../abi";
 import { Entry, freeEntry } from "./entry";
@@ -313,7 +313,9 @@ export function removeFound(database: Database, slot: u32): void {
     const word = database.occupied + ((<usize>slot >> 5) << 2);
     store<u32>(word, load<u32>(word) & ~(1 << (slot & 31)));
   } else if (bucketCount > 2 && used < bucketCount * 3) {
-    resizeTable(table, (bucketCount + 1) >> 1);
+    const smaller = (bucketCount + 1) >> 1;
+    // Removing must work when memory has run out.
+    if (canAllocate(<usize>smaller * BUCKET)) resizeTable(table, smaller);
   }
 }
 
@@ -442,8 +444,12 @@ export function freeSome(database: Database, budget: u32): u32 {
     free(table.buckets);
     table.buckets = 0;
     table.bucketCount = 0;
+    const group = database.groups + ((<usize>slot >> 7) << 2);
+    store<u32>(group, load<u32>(group) - table.used);
     database.keys -= table.used;
+    database.expires -= table.expires;
     table.used = 0;
+    table.expires = 0;
     const word = database.occupied + ((<usize>slot >> 5) << 2);
     store<u32>(word, load<u32>(word) & ~(1 << (slot & 31)));
     slot = nextOccupied(database, slot + 1);
@@ -451,10 +457,53 @@ export function freeSome(database: Database, budget: u32): u32 {
   return freed;
 }
 
+/** The marks of one table's buckets: which entries expire, and how many were passed on to later buckets. */
+function checkBuckets(table: SlotTable): bool {
+  const count = table.bucketCount;
+  for (let index: u32 = 0; index < count; index++) {
+    const bucket = table.buckets + <usize>index * BUCKET;
+    let passed: u32 = 0;
+    let expiring: u32 = 0;
+    for (let at: u32 = 0; at < WIDTH; at++) {
+      const tag = <u32>load<u8>(bucket + at);
+      if (tag == 0) continue;
+      const e = load<usize>(bucket + 16 + (<usize>at << 2));
+      if (Hash.tag(Hash.of(Entry.keyPtr(e), Entry.keyLength(e))) != tag) return false;
+      if (Entry.expires(e)) expiring |= 1 << at;
+    }
+    if (expiring != <u32>load<u16>(bucket, 12)) return false;
+    SlotWalk.start(table);
+    for (let e = SlotWalk.next(); count <= 64 && e != 0; e = SlotWalk.next()) {
+      const home = Hash.home(Hash.of(Entry.keyPtr(e), Entry.keyLength(e)), count);
+      const here = SlotWalk.index;
+      // The entry passed this bucket on its way from home to where it stands.
+      const distance = here >= home ? here - home : here + count - home;
+      const mine = index >= home ? index - home : index + count - home;
+      if (mine < distance) passed++;
+    }
+    const overflow = <u32>load<u8>(bucket, 14);
+    if (count <= 64 && overflow < OVERFLOW_STUCK && overflow != passed) return false;
+  }
+  return true;
+}
+
+/** `checkDatabase` of all. */
+export function checkDatabases(): bool {
+  for (let index: u32 = 0; index < databaseCount; index++) {
+    if (databaseExists(index) && !checkDatabase(databaseAt(index))) return false;
+  }
+  return true;
+}
+
 /** Walks everything: counts, bits, tags, home buckets and the search for each key must agree. */
 export function checkDatabase(database: Database): bool {
   let keys: u32 = 0;
   let expires: u32 = 0;
+  for (let group: u32 = 0; group < SLOT_COUNT >> 7; group++) {
+    let used: u32 = 0;
+    for (let at: u32 = 0; at < 128; at++) used += database.table((group << 7) + at).used;
+    if (used != load<u32>(database.groups + (<usize>group << 2))) return false;
+  }
   for (let slot: u32 = 0; slot < SLOT_COUNT; slot++) {
     const table = database.table(slot);
     const bit = (load<u32>(database.occupied + ((<usize>slot >> 5) << 2)) >> (slot & 31)) & 1;
@@ -471,6 +520,7 @@ export function checkDatabase(database: Database): bool {
       if (find(database, slot, Entry.keyPtr(e), Entry.keyLength(e)) != e) return false;
     }
     if (used != table.used || expiring != table.expires) return false;
+    if (!checkBuckets(table)) return false;
     keys += used;
     expires += expiring;
   }

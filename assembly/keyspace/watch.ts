@@ -5,7 +5,7 @@
  */
 import { ClientFlag, Interest, KeyEvent } from "../abi";
 import { ClientState } from "../base/client";
-import { Streams, changeFlags, client, now } from "../base/frame";
+import { Streams, client, now, setClient } from "../base/frame";
 import { bytesEqual, copyBytes } from "../base/bytes";
 import { alloc, free } from "../base/memory";
 import { Database, SlotTable, databaseAt, databaseExists, find, SLOT_COUNT } from "./database";
@@ -89,9 +89,10 @@ function touchWatched(table: SlotTable, key: usize, length: u32, removal: bool):
   }
 }
 
+/** The client in hand may be long gone, and another one at its address: its flags are read again. */
 function markDirty(ptr: usize): void {
-  if (ptr == client) changeFlags(0, ClientFlag.DirtyCas);
-  else ClientState.at(ptr).flags |= ClientFlag.DirtyCas;
+  ClientState.at(ptr).flags |= ClientFlag.DirtyCas;
+  if (ptr == client) setClient(ptr);
 }
 
 /** WATCH of one key of the client in hand. */

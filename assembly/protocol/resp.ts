@@ -11,7 +11,7 @@
  */
 import { ClientFlag, Region, Setting, Stat } from "../abi";
 import { ClientState } from "../base/client";
-import { Settings, argc, inputPointer, setArguments } from "../base/frame";
+import { Settings, argv, inputPointer, setArguments } from "../base/frame";
 import { alloc, canAllocate, free, resize, usableSize } from "../base/memory";
 import { Stats } from "../base/stats";
 import { beginError, endError, errorBytes, errorText, replyError } from "./reply";
@@ -111,28 +111,26 @@ export function inputReserve(ptr: usize, length: u32): usize {
   return client.query + client.queryLength;
 }
 
-/** Takes note of `length` bytes that the host has written where `inputReserve` said. */
-export function inputArrived(client: ClientState, length: u32): void {
+/** Takes note of `length` bytes that the host has written where `inputReserve` said. False: out of memory. */
+export function inputArrived(client: ClientState, length: u32): bool {
   if (client.bulk == 0) {
     client.queryLength += length;
-    return;
+    return true;
   }
   const left = <u32>client.bulkLength + 2 - client.bulkFilled;
   if (length <= left) {
     client.bulkFilled += length;
-    return;
+    return true;
   }
   // The end of the bulk came together with what follows it: it went to the query buffer or the region.
   let source = client.query == 0 ? inputPointer : client.query + client.queryLength;
   memory.copy(client.bulk + RAW_HEADER + client.bulkFilled, source, left);
   client.bulkFilled += left;
   const rest = length - left;
-  if (client.query == 0) {
-    adoptQuery(client, source + left, rest);
-    return;
-  }
+  if (client.query == 0) return adoptQuery(client, source + left, rest);
   memory.copy(source, source + left, rest);
   client.queryLength += rest;
+  return true;
 }
 
 /** Gives the client a query buffer of its own holding `length` bytes from `source`. */
@@ -220,10 +218,12 @@ export function parseStep(client: ClientState): Parse {
   return readArguments(client);
 }
 
-/** Address of the `\r` of a line that has its `\n` too, or 0. */
+/** Address of the `\r` of a line that has its `\n` too, or 0: as Redis's strchr, a zero byte hides what follows. */
 function findLineEnd(from: usize, end: usize): usize {
   for (let at = from; at + 1 < end; at++) {
-    if (load<u8>(at) == 13) return at;
+    const byte = load<u8>(at);
+    if (byte == 13) return at;
+    if (byte == 0) return 0;
   }
   return 0;
 }
@@ -271,8 +271,18 @@ function readArguments(client: ClientState): Parse {
     }
     client.position += length + 2;
   }
+  client.argumentsLeft = 0;
   setArguments(client.parsedCount, client.parsed);
   return Parse.Command;
+}
+
+/**
+ * Makes `parseStep` give the same command once more. One that lies whole in the buffer is read again; the
+ * arguments of any other one are still there, and -1 says so.
+ */
+export function unreadCommand(client: ClientState): void {
+  if (argv == argumentsPointer) client.position = client.commandStart;
+  else client.argumentsLeft = -1;
 }
 
 function beginBulk(client: ClientState): Parse {
@@ -411,8 +421,9 @@ function parseInline(client: ClientState): Parse {
   const start = client.query + client.position;
   const end = client.query + client.queryLength;
   let lineEnd = start;
-  while (lineEnd < end && load<u8>(lineEnd) != 10) lineEnd++;
-  if (lineEnd == end) {
+  // A zero byte hides the end of the line, as from Redis's strchr.
+  while (lineEnd < end && load<u8>(lineEnd) != 10 && load<u8>(lineEnd) != 0) lineEnd++;
+  if (lineEnd == end || load<u8>(lineEnd) == 0) {
     if (end - start > LINE_MAX) return broken("ERR Protocol error: too big inline request");
     return Parse.Incomplete;
   }
@@ -442,7 +453,7 @@ function hexDigit(byte: u32): i32 {
 function splitLine(client: ClientState, start: usize, end: usize): bool {
   let at = start;
   while (true) {
-    while (at < end && (isBlank(load<u8>(at)) || load<u8>(at) == 0)) at++;
+    while (at < end && isBlank(load<u8>(at))) at++;
     if (at == end) return true;
     const word = at;
     let out = at;
@@ -454,7 +465,8 @@ function splitLine(client: ClientState, start: usize, end: usize): bool {
       }
       const byte = <u32>load<u8>(at);
       if (quote == 0) {
-        if (isBlank(byte) || byte == 0) break;
+        // Vertical tab and form feed separate only where a word could begin, as in sdssplitargs.
+        if (isBlank(byte) && byte != 11 && byte != 12) break;
         at++;
         if (byte == 34 || byte == 39) quote = byte;
         else store<u8>(out++, <u8>byte);
