@@ -48,7 +48,7 @@ describeWithTools(["redis-server"], "a core among real nodes", () => {
     }
   });
 
-  test("joins, votes, is demoted, is elected", async () => {
+  test("joins, votes, is demoted, takes over in order, is elected", async () => {
     const [first, second, spare] = await Promise.all([
       startReal("one.example"),
       startReal(""),
@@ -59,7 +59,8 @@ describeWithTools(["redis-server"], "a core among real nodes", () => {
     const announceHostname = "atoll.example";
     const primary = new BusShell(await freePort(true), { ...options, announceHostname });
     const replica = new BusShell(await freePort(true), options);
-    shells.push(primary, replica);
+    const deputy = new BusShell(await freePort(true), options);
+    shells.push(primary, replica, deputy);
 
     await first.client.must("CLUSTER", "ADDSLOTSRANGE", "0", "5460");
     await second.client.must("CLUSTER", "ADDSLOTSRANGE", "5461", "10922");
@@ -69,15 +70,16 @@ describeWithTools(["redis-server"], "a core among real nodes", () => {
     await first.client.must("CLUSTER", "MEET", "127.0.0.1", spare.server.port);
     const firstPort = String(first.server.port);
     const meet = { kind: "meet", ip: "127.0.0.1", port: firstPort, busPort: null } as const;
-    expect(replica.admin(meet)).toBe("OK");
+    expect([replica.admin(meet), deputy.admin(meet)]).toEqual(["OK", "OK"]);
     await until(async () => {
       const views = await Promise.all([first, second, spare].map((node) => text(node, "NODES")));
       views.push(...shells.map(({ core }) => core.queries.nodes(false)));
-      return views.every((view) => view.split("\n").length === 6 && !/handshake|disc/.test(view));
+      return views.every((view) => view.split("\n").length === 7 && !/handshake|disc/.test(view));
     }, 15_000);
 
     await spare.client.must("CLUSTER", "REPLICATE", primary.id);
     expect(replica.admin({ kind: "replicate", nodeId: first.id, dbEmpty: true })).toBe("OK");
+    expect(deputy.admin({ kind: "replicate", nodeId: second.id, dbEmpty: true })).toBe("OK");
     await until(async () => {
       const info = await Promise.all([first, second, spare].map((node) => text(node, "INFO")));
       info.push(...shells.map(({ core }) => core.queries.info()));
@@ -104,6 +106,19 @@ describeWithTools(["redis-server"], "a core among real nodes", () => {
     await until(async () => {
       const view = await text(second, "NODES");
       return lineOf(view, primary.id).includes(` slave ${spare.id} `);
+    });
+
+    const info = String(await second.client.must("INFO", "replication"));
+    deputy.offset = Number(/master_repl_offset:(\d+)/.exec(info)?.[1]);
+    expect(deputy.admin({ kind: "failover", mode: "normal" })).toBe("OK");
+    await until(
+      () => deputy.core.queries.isPrimary,
+      5000,
+      () => deputy.log.join("\n"),
+    );
+    await until(async () => {
+      const view = await text(second, "NODES");
+      return lineOf(view, second.id).includes(` myself,slave ${deputy.id} `);
     });
 
     const { directory, port } = first.server;
