@@ -152,18 +152,28 @@ export class SlotPublisher {
   /** The slots whose state differs from the last call's; all of them the first time. */
   changes(context: ClusterContext): SlotState[] {
     const changed: SlotState[] = [];
+    const { owners, migratingTo, importingFrom } = context.state;
+    const anyMoves = migratingTo.size + importingFrom.size + this.moves.size > 0;
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
-      const now = slotState(context, slot);
-      const move = `${now.migratingTo ?? ""}<${now.importingFrom ?? ""}`;
-      const sameMove = move === (this.moves.get(slot) ?? "<");
-      if (this.told && now.owner === this.owners[slot] && sameMove) continue;
-      this.owners[slot] = now.owner;
-      if (move === "<") this.moves.delete(slot);
-      else this.moves.set(slot, move);
-      changed.push(now);
+      const owner = ownerOf(context, owners[slot] ?? null);
+      const sameMove = !anyMoves || !this.noteMove(context, slot);
+      if (this.told && sameMove && owner === this.owners[slot]) continue;
+      this.owners[slot] = owner;
+      changed.push(slotState(context, slot));
     }
     this.told = true;
     return changed;
+  }
+
+  /** True when the slot's migrating or importing state is another than before. */
+  private noteMove({ state }: ClusterContext, slot: number): boolean {
+    const target = state.migratingTo.get(slot)?.id ?? "";
+    const source = state.importingFrom.get(slot)?.id ?? "";
+    const move = `${target}<${source}`;
+    if (move === (this.moves.get(slot) ?? "<")) return false;
+    if (move === "<") this.moves.delete(slot);
+    else this.moves.set(slot, move);
+    return true;
   }
 }
 

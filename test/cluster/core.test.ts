@@ -669,3 +669,35 @@ describe("redirects", () => {
     expect(ask(150, "unknown-endpoint")).toEqual({ host: "", port: 7001 });
   });
 });
+
+describe("what the engine is told about slots", () => {
+  test("only what changed, each move once", () => {
+    const teller = new Teller(threePrimaries()).connect();
+    const told = (command: AdminCommand): unknown =>
+      teller.admin(command).find((effect) => effect.kind === "slotsChanged");
+    const setSlot = (slot: string, ...action: string[]): AdminCommand => ({
+      kind: "setSlot",
+      slot,
+      action,
+      keysInSlot: 0,
+    });
+    const stable = { migratingTo: null, importingFrom: null };
+    expect(told(setSlot("5", "MIGRATING", a))).toEqual({
+      kind: "slotsChanged",
+      slots: [{ slot: 5, owner: "mine", migratingTo: a, importingFrom: null }],
+    });
+    expect(told(setSlot("5", "MIGRATING", a))).toBeUndefined();
+    expect(told(setSlot("150", "IMPORTING", a))).toEqual({
+      kind: "slotsChanged",
+      slots: [{ slot: 150, owner: "other", migratingTo: null, importingFrom: a }],
+    });
+    expect(told(setSlot("5", "STABLE"))).toEqual({
+      kind: "slotsChanged",
+      slots: [{ slot: 5, owner: "mine", ...stable }],
+    });
+    expect(told({ kind: "delSlots", slots: ["6"] })).toEqual({
+      kind: "slotsChanged",
+      slots: [{ slot: 6, owner: "none", ...stable }],
+    });
+  });
+});
