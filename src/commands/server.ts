@@ -4,6 +4,16 @@ import { family, helpRow } from "./row.ts";
 
 export const serverCommands = family({ group: "server", categories: "", host: true }, [
   {
+    name: "bgsave",
+    arity: -1,
+    flags: "admin noscript no_async_loading",
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Saves the data to disk while it goes on serving",
+    history: ["3.2.2: `SCHEDULE`."],
+    syntax: "[SCHEDULE@3.2.2]",
+  },
+  {
     name: "command",
     arity: -1,
     flags: "loading stale",
@@ -288,6 +298,14 @@ USAGE <key> [SAMPLES <count>]
     since: "2.8.12",
     complexity: "O(1)",
     summary: "Answers this server's place in replication",
+  },
+  {
+    name: "save",
+    arity: 1,
+    flags: "admin noscript no_async_loading no_multi",
+    since: "1.0.0",
+    complexity: "O(N) where N is the total number of keys in all databases",
+    summary: "Saves the data to disk and answers when it is there",
   },
   {
     name: "shutdown",

@@ -48,6 +48,11 @@ export class Connection implements ClientLink {
     this.keep(memory, offset + taken, length - taken);
   }
 
+  offer(memory: Uint8Array, offset: number, length: number): number {
+    if (this.gone || this.ending || this.pendingBytes > 0) return 0;
+    return Math.max(0, this.socket.write(memory, offset, length));
+  }
+
   private keep(memory: Uint8Array, offset: number, length: number): void {
     const last = this.blocks[this.blocks.length - 1];
     let block = last;

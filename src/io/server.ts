@@ -11,7 +11,7 @@ import { loadConfiguration } from "../config/load.ts";
 import { expandTitleTemplate } from "../config/title-template.ts";
 import { Engine } from "../engine/engine.ts";
 import { instantiate } from "../engine/load.ts";
-import { type ClusterReplication, ClusterRuntime, clusterOptions } from "../node/cluster.ts";
+import { ClusterRuntime, clusterOptions } from "../node/cluster.ts";
 import { clusterHandlers } from "../node/commands/cluster.ts";
 import { connectionHandlers } from "../node/commands/connection.ts";
 import { memoryHandlers } from "../node/commands/memory.ts";
@@ -23,6 +23,7 @@ import { banner } from "./banner.ts";
 import { SystemClock } from "./clock.ts";
 import { TcpClusterBus } from "./cluster-bus.ts";
 import { ClusterFile } from "./cluster-file.ts";
+import { type DataServices, openDataServices } from "./data.ts";
 import { configEnvironment } from "./disk.ts";
 import { Listener } from "./listener.ts";
 import {
@@ -109,6 +110,7 @@ class Server {
   private readonly log: Logger;
   private readonly node: Node;
   private readonly listener: Listener;
+  private readonly data: DataServices;
   private pidFile = "";
   private ending = false;
 
@@ -138,13 +140,13 @@ class Server {
     this.node.addHandlers(connectionHandlers);
     this.node.addHandlers(serverHandlers);
     this.node.addHandlers(memoryHandlers);
+    this.data = openDataServices(this.node);
     this.listener = new Listener(this.node);
   }
 
   start(): number | undefined {
-    const { node, log, configuration } = this;
+    const { node, log } = this;
     applySettings(node);
-    log.role = "M";
     log.notice("monotonic clock: POSIX clock_gettime");
     if (!this.listener.open() || !this.openCluster()) return 1;
     this.sayBanner();
@@ -156,16 +158,35 @@ class Server {
       closeEverything: () => this.close(),
       exit: (code) => process.exit(code),
     });
+    node.shutdown.save = (request) => this.data.persistence.saveAtEnd(request);
     handleSignals((signal) => this.onSignal(signal));
     // Before the program's own last handler, which ends the process: the log gets it too.
     process.prependListener("uncaughtException", (reason) => {
       log.warning(`=== ATOLL BUG REPORT === ${reason.stack ?? reason.message}`);
     });
     this.runCron();
+    this.loadData();
+    return undefined;
+  }
+
+  /** Clients may connect already and are told -LOADING; a file that does not load ends the process. */
+  private loadData(): void {
+    const { log, data } = this;
+    data.persistence.load((fault, history) => {
+      if (fault !== undefined) {
+        for (const line of fault.lines) log.warning(line);
+        process.exit(1);
+      }
+      data.replication.begin(history);
+      this.sayReady();
+    });
+  }
+
+  private sayReady(): void {
+    const { configuration, log } = this;
     if (configuration.get("port") !== 0) log.notice("Ready to accept connections");
     const path = configuration.get("unixsocket");
     if (path !== "") log.notice(`The server is now ready to accept connections at ${path}`);
-    return undefined;
   }
 
   /** Takes this node's place in its cluster; false when it cannot (the reason is logged). */
@@ -183,7 +204,7 @@ class Server {
     }
     const bus = new TcpClusterBus();
     const exit = (code: number): never => process.exit(code);
-    const replication = clusterReplication(node);
+    const { replication } = this.data;
     const cluster = new ClusterRuntime(node, opened.config, { bus, store, replication, exit });
     const { busPort } = clusterOptions(configuration);
     if (busPort > 65535) {
@@ -310,17 +331,4 @@ class Server {
     }
     this.listener.close();
   }
-}
-
-/** Replication as the cluster needs it. */
-function clusterReplication(node: Node): ClusterReplication {
-  return {
-    get offset() {
-      return node.replication.offset;
-    },
-    lastContactMs: 0,
-    loading: false,
-    startReplicating: () => undefined,
-    becomePrimary: () => undefined,
-  };
 }

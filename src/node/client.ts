@@ -17,6 +17,8 @@ export interface ClientLink {
   readonly pendingCount: number;
   /** Takes `length` bytes at `offset` of `memory` at once: what cannot be sent is copied. */
   send(memory: Uint8Array, offset: number, length: number): void;
+  /** Gives the transport what it takes right now and answers how many bytes that was; nothing is kept. */
+  offer(memory: Uint8Array, offset: number, length: number): number;
   pauseReading(): void;
   resumeReading(): void;
   /** Closes when everything accepted is sent. */
@@ -62,7 +64,8 @@ export class Client {
   inputBytes = 0;
   /** `cmd=` of CLIENT LIST when the last command ran in the host: `client|list`; else empty. */
   hostCommand = "";
-  monitor = false;
+  /** Bytes of the replication stream that are kept for it, for its output limit. */
+  streamBytes = 0;
   /** Since when the output is over the soft limit, milliseconds; 0: it is not. */
   overSoftLimitSinceMs = 0;
   /** Input that arrived after reading was paused; executed before anything newer. */

@@ -69,7 +69,7 @@ export class ClientRegistry {
 
   /** True when the client's unsent output is over its limit (checkClientOutputBufferLimits). */
   overOutputLimit(client: Client, nowMs: number): boolean {
-    const used = client.link.pendingBytes;
+    const used = client.link.pendingBytes + client.streamBytes;
     const { hardBytes, softBytes, softSeconds } = this.outputLimit(client.kind);
     if (hardBytes > 0 && used >= hardBytes) return true;
     if (softBytes === 0 || used < softBytes) {
@@ -124,7 +124,7 @@ export class ClientRegistry {
       "rbp=0",
       "obl=0",
       `oll=${client.link.pendingCount}`,
-      `omem=${client.link.pendingBytes}`,
+      `omem=${client.link.pendingBytes + client.streamBytes}`,
       `tot-mem=${this.memoryBytes(client)}`,
       `events=${client.link.pendingBytes > 0 ? "rw" : "r"}`,
       `cmd=${this.lastCommand(client)}`,
@@ -137,7 +137,7 @@ export class ClientRegistry {
     return fields.join(" ");
   }
 
-  private lastCommand(client: Client): string {
+  lastCommand(client: Client): string {
     if (client.hostCommand !== "") return client.hostCommand;
     const id = this.modules.engine.clientWord(client.handle, Field.LastCommandId);
     if (id === Command.None) return "NULL";
@@ -150,8 +150,7 @@ const clientRecordBytes = 1024;
 
 function flagLetters(client: Client, flags: number): string {
   let letters = "";
-  if (client.kind === "replica") letters += client.monitor ? "O" : "S";
-  else if (client.monitor) letters += "O";
+  if (client.kind === "replica") letters += "S";
   if (client.kind === "master") letters += "M";
   if (client.kind === "pubsub") letters += "P";
   if (flags & ClientFlag.Multi) letters += "x";

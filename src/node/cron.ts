@@ -50,6 +50,7 @@ export class Cron {
     if (pauseEndMs !== undefined && pauseEndMs <= nowMs) node.applyPauses(nowMs);
     this.visitClients(nowMs);
     node.replication.cron(nowMs);
+    node.persistence.cron(nowMs);
     node.cluster?.cron(nowMs);
     node.waits.check(node.replication, nowMs);
     node.shutdown?.tick(nowMs);

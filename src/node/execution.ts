@@ -61,6 +61,9 @@ export class Execution {
     this.node.stats.netInputBytes += chunk.length;
     this.chunk = chunk;
     this.current = client;
+    if (client.kind === "replica" && chunk[0] === newline) {
+      this.node.replication.onReplicaNewline(client);
+    }
     if (chunk.length <= Region.Input) {
       this.run(client, this.engine.execute(client.handle, chunk, this.nowMs));
     } else {
@@ -183,19 +186,30 @@ export class Execution {
   }
 
   /** Hands the journal to the replicas, then the replies to the client. */
-  private takeOut(client: Client): void {
+  takeOut(client: Client): void {
     const { engine } = this;
     if (engine.journalLength > 0) this.node.takeJournal();
     if (engine.eventsLength > 0) engine.eventsTaken();
     const length = engine.replyLength;
     if (length === 0) return;
-    if (!client.closed) {
+    if (client.kind === "replica") this.refuseReplica(client);
+    else if (!client.closed) {
       client.link.send(engine.memory.bytes, engine.replyAddress, length);
       this.node.stats.netOutputBytes += length;
       this.node.stats.writes++;
       if (client.link.pendingBytes > 0) this.node.checkOutput(client);
     }
     engine.replyTaken();
+  }
+
+  /** A replica gets the stream and nothing else (networking.c). */
+  private refuseReplica(client: Client): void {
+    const { clients, log } = this.node;
+    log.warning(
+      `Replica generated a reply to command '${clients.lastCommand(client)}', disconnecting it: ` +
+        clients.describe(client, this.nowMs),
+    );
+    this.node.drop(client);
   }
 
   /** Between two commands: true when the client may not go on now. */
@@ -391,3 +405,5 @@ export class Execution {
     if (elapsed > 1000) this.nowMs = clock.wallMs(endedMs);
   }
 }
+
+const newline = 0x0a;

@@ -6,6 +6,7 @@
 import type { RedirectKind } from "../../assembly/abi.ts";
 import { array, bulk, emptyArray, integer, type ReplyValue } from "../base/reply.ts";
 import type { Client } from "./client.ts";
+import type { LoadProgress } from "./dataset-loader.ts";
 
 export interface ReplicationHooks {
   readonly isReplica: boolean;
@@ -36,6 +37,10 @@ export interface ReplicationHooks {
   cron(nowMs: number): void;
   /** A client that is (or was) a replica or the primary's link has gone. */
   onClientGone(client: Client): void;
+  /** The connection of a replica has taken all that it held. */
+  onReplicaDrained(client: Client): void;
+  /** An empty line from a replica: it lives, and loads. */
+  onReplicaNewline(client: Client): void;
   /** Number of replicas that have not yet received all of the journal: SHUTDOWN waits for them. */
   readonly laggingReplicas: number;
   /** Bytes held by the backlog and by replicas' output. */
@@ -130,6 +135,14 @@ export class StandaloneReplication implements ReplicationHooks {
   onClientGone(): void {
     // No replicas.
   }
+
+  onReplicaDrained(): void {
+    // No replicas.
+  }
+
+  onReplicaNewline(): void {
+    // No replicas.
+  }
 }
 
 /** What INFO persistence tells of snapshots. */
@@ -146,10 +159,14 @@ export interface PersistenceFacts {
   readonly saves: number;
   readonly loadedKeys: number;
   readonly loadedExpired: number;
+  /** How far the load in hand is. */
+  readonly load?: LoadProgress | undefined;
 }
 
 export interface PersistenceHooks {
   readonly facts: PersistenceFacts;
+  /** Ten times a second. */
+  cron(nowMs: number): void;
 }
 
 export const noPersistence: PersistenceFacts = {

@@ -44,6 +44,10 @@ export interface NodeSystem {
   /** Replaces a file atomically (temporary file, fsync, rename, fsync of the directory); a text is why not. */
   replaceFile(path: string, text: string): string | undefined;
   after(milliseconds: number, action: () => void): void;
+  /** Gives pages of the engine's memory back to the system; undefined where that is impossible. */
+  readonly releaseMemory?:
+    | ((memory: Uint8Array, address: number, length: number) => boolean)
+    | undefined;
 }
 
 export interface ProcessUsage {
@@ -99,7 +103,7 @@ export class Node {
   /** Subcommands of DEBUG by name. */
   readonly debugCommands = debugCommands();
   /** What INFO persistence tells; replaced when there is persistence. */
-  persistence: PersistenceHooks = { facts: noPersistence };
+  persistence: PersistenceHooks = { facts: noPersistence, cron: () => undefined };
   /** Wall clock of the last successful snapshot (or of the start), milliseconds. */
   lastSaveMs: number;
   readonly runId: string;
@@ -231,6 +235,12 @@ export class Node {
   /** The transport has sent all that was pending. */
   onDrained(client: Client): void {
     this.execution.onDrained(client);
+    if (client.kind === "replica") this.replication.onReplicaDrained(client);
+  }
+
+  /** Sends what the engine has for the client in hand, in the middle of its call. */
+  sendReplies(client: Client): void {
+    this.execution.takeOut(client);
   }
 
   /** Closes a client whose unsent replies are over its limit, as Redis logs and does it. */

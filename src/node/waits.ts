@@ -21,6 +21,13 @@ export class Waits {
     return this.waiters.length;
   }
 
+  /** Everybody gets this answer instead. */
+  endAll(answer: ReplyValue): void {
+    const ended = this.waiters;
+    this.waiters = [];
+    for (const waiter of ended) waiter.answer(answer);
+  }
+
   check(replication: ReplicationHooks, nowMs: number): void {
     if (this.waiters.length === 0) return;
     const left: Waiter[] = [];

@@ -160,6 +160,11 @@ export class ReplicationCore {
     return this.primarySide.counters;
   }
 
+  /** There is a backlog: a primary's journal must be fed. */
+  get hasBacklog(): boolean {
+    return this.context.history.backlog !== null;
+  }
+
   /** Memory of the stream, in bytes: the backlog and what slow replicas hold of it. */
   get streamMemoryBytes(): number {
     return this.context.history.backlog?.allocatedBytes ?? 0;

@@ -18,6 +18,8 @@ export class StreamHistory {
   secondOffset = -1;
   backlog: Backlog | null = null;
   private offsetWithoutBacklog = 0;
+  /** The name was made at a restart, for a history known from a file, and nobody was told it yet. */
+  private unheard = false;
 
   constructor(
     private readonly random: Prng,
@@ -52,6 +54,7 @@ export class StreamHistory {
     this.freeBacklog();
     this.offsetWithoutBacklog = offset;
     this.replid = replid;
+    this.unheard = false;
     this.clearSecond();
   }
 
@@ -60,11 +63,13 @@ export class StreamHistory {
     this.replid2 = this.replid;
     this.secondOffset = this.offset + 1;
     this.replid = replid ?? this.random.hex(REPLID_LENGTH);
+    this.unheard = false;
   }
 
   /** A new history that nobody else can have followed. */
   renew(): void {
     this.replid = this.random.hex(REPLID_LENGTH);
+    this.unheard = false;
     this.clearSecond();
   }
 
@@ -74,6 +79,24 @@ export class StreamHistory {
     this.offsetWithoutBacklog = offset;
     this.replid2 = replid;
     this.secondOffset = offset + 1;
+    this.unheard = true;
+  }
+
+  /** The name goes out to a replica. */
+  publish(): void {
+    this.unheard = false;
+  }
+
+  /**
+   * A restarted primary becomes a replica before it wrote anything or had replicas: its data is still exactly
+   * the history of the file, so it may ask to go on from there. (Redis asks under its new name and gets a full
+   * synchronization.)
+   */
+  reclaim(): void {
+    if (!this.unheard || this.offset + 1 !== this.secondOffset) return;
+    this.replid = this.replid2;
+    this.unheard = false;
+    this.clearSecond();
   }
 
   private clearSecond(): void {

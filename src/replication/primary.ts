@@ -267,6 +267,7 @@ export class PrimarySide implements SnapshotReplicas {
   private attach(link: ReplicaLink): void {
     this.traits.delete(link.clientId);
     this.links.set(link.clientId, link);
+    this.context.history.publish();
     this.context.emit({ kind: "replicaAttached", clientId: link.clientId });
   }
 

@@ -91,6 +91,7 @@ export class ReplicaSide {
     this.primary = { host, port };
     if (wasPrimary) {
       this.resumable = true;
+      this.context.history.reclaim();
       this.readOffset = this.context.history.offset;
       this.context.emit({ kind: "roleChanged", role: "replica" });
       this.context.log(

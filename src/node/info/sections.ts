@@ -1,6 +1,7 @@
 /** The sections of INFO: titles, names and order of the fields as redis-server 7.0.15 prints them. */
 import { Stat } from "../../../assembly/abi.ts";
 import { atollVersion, redisVersion } from "../../base/version.ts";
+import type { LoadProgress } from "../dataset-loader.ts";
 import type { Node } from "../node.ts";
 import { commandStatistics, errorStatistics, latencyStatistics } from "./commands.ts";
 import { memory } from "./memory.ts";
@@ -94,7 +95,21 @@ function clients(node: Node, nowMs: number): string[] {
   ];
 }
 
-function persistence(node: Node): string[] {
+function loadLines(load: LoadProgress, nowMs: number): string[] {
+  const { startedMs, totalBytes, loadedBytes } = load;
+  const seconds = (nowMs - startedMs) / 1000;
+  const share = totalBytes > 0 ? loadedBytes / totalBytes : 0;
+  return [
+    `loading_start_time:${Math.floor(startedMs / 1000)}`,
+    `loading_total_bytes:${totalBytes}`,
+    `loading_rdb_used_mem:${load.memoryThen}`,
+    `loading_loaded_bytes:${loadedBytes}`,
+    `loading_loaded_perc:${(share * 100).toFixed(2)}`,
+    `loading_eta_seconds:${share > 0 ? Math.floor((seconds * (1 - share)) / share) : 1}`,
+  ];
+}
+
+function persistence(node: Node, nowMs: number): string[] {
   const { facts } = node.persistence;
   return [
     `loading:${facts.loading ? 1 : 0}`,
@@ -127,6 +142,7 @@ function persistence(node: Node): string[] {
     "aof_last_cow_size:0",
     "module_fork_in_progress:0",
     "module_fork_last_cow_size:0",
+    ...(facts.load === undefined ? [] : loadLines(facts.load, nowMs)),
   ];
 }
 

@@ -1,0 +1,85 @@
+import type { Socket } from "bun";
+import type { PrimarySocket, PrimarySocketEvents } from "../node/primary-stream.ts";
+import { errorCodeText } from "./disk.ts";
+import { endpoint } from "./listener.ts";
+
+/** One connection to our primary. What the socket does not take at once is kept and sent when it drains. */
+export class PrimaryConnection implements PrimarySocket {
+  remoteAddress = "";
+  localAddress = "";
+  fileDescriptor = -1;
+  private socket: Socket | undefined;
+  private unsent: Uint8Array[] = [];
+  private over = false;
+
+  constructor(
+    host: string,
+    port: number,
+    private readonly events: PrimarySocketEvents,
+  ) {
+    Bun.connect({
+      hostname: host,
+      port,
+      socket: {
+        open: (socket) => this.onOpen(socket),
+        data: (_, chunk) => {
+          if (!this.over) this.events.onData(chunk);
+        },
+        drain: () => this.flush(),
+        close: () => this.onClose("Connection reset by peer"),
+        error: (_, reason) => this.onClose(reasonText(reason)),
+        connectError: (_, reason) => this.onClose(reasonText(reason)),
+      },
+    }).catch((reason: unknown) => this.onClose(reasonText(reason)));
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.over) return;
+    this.unsent.push(bytes);
+    this.flush();
+  }
+
+  close(): void {
+    if (this.over) return;
+    this.over = true;
+    this.socket?.terminate();
+  }
+
+  private onOpen(socket: Socket): void {
+    if (this.over) {
+      socket.terminate();
+      return;
+    }
+    this.socket = socket;
+    socket.setNoDelay(true);
+    this.remoteAddress = endpoint(socket.remoteAddress, socket.remotePort);
+    this.localAddress = endpoint(socket.localAddress, socket.localPort);
+    this.fileDescriptor = (socket as unknown as { readonly fd?: number }).fd ?? -1;
+    this.events.onOpen();
+  }
+
+  private onClose(reason: string): void {
+    if (this.over) return;
+    this.over = true;
+    this.socket?.terminate();
+    this.events.onClose(reason);
+  }
+
+  private flush(): void {
+    while (this.socket !== undefined && !this.over) {
+      const bytes = this.unsent[0];
+      if (bytes === undefined) return;
+      const taken = Math.max(0, this.socket.write(bytes));
+      if (taken < bytes.length) {
+        this.unsent[0] = bytes.subarray(taken);
+        return;
+      }
+      this.unsent.shift();
+    }
+  }
+}
+
+function reasonText(reason: unknown): string {
+  const { code, message } = (reason ?? {}) as { readonly code?: string; readonly message?: string };
+  return code === undefined ? (message ?? "Connection lost") : errorCodeText(code);
+}

@@ -1,0 +1,279 @@
+import { Gate, Stat } from "../../assembly/abi.ts";
+import { saveRetryDelayMs } from "../base/limits.ts";
+import {
+  type DatasetLoader,
+  historyOf,
+  type LoadFailure,
+  type LoadOutcome,
+} from "./dataset-loader.ts";
+import type { PersistenceFacts, PersistenceHooks } from "./hooks.ts";
+import type { Node, ShutdownRequest } from "./node.ts";
+import type { SnapshotFile, SnapshotFiles } from "./snapshot-files.ts";
+import { type SavedHistory, snapshotHeader } from "./snapshot-header.ts";
+import type { SnapshotSink, Snapshots } from "./snapshots.ts";
+
+/** What persistence must know of replication, and tell it. */
+export interface SavedReplication {
+  historyToSave(): SavedHistory | null;
+  /** No snapshot for replicas can be started now, or again can. */
+  blockSnapshots(blocked: boolean): void;
+}
+
+/** Why BGSAVE or SAVE cannot begin. */
+export type SaveRefusal = "busy" | "failed";
+
+/** The image could not be loaded: lines for the log, in order; the process must end with exit code 1. */
+export interface LoadFault {
+  readonly lines: readonly string[];
+}
+
+/**
+ * The RDB file: SAVE, BGSAVE, save points, the last save before the end, loading at start. A file is written
+ * under a temporary name, synced and then renamed, so a crash leaves the old one or the new one.
+ */
+export class Persistence implements PersistenceHooks {
+  private dirtyAtSave: number;
+  /** `Stat.Dirty` when the snapshot in hand began. */
+  private dirtyAtStart = 0;
+  private savingSinceMs = 0;
+  private saving = false;
+  private lastOk = true;
+  private lastTryMs = 0;
+  private lastSeconds = -1;
+  private saves = 0;
+  private loadedKeys = 0;
+  private loadedExpired = 0;
+
+  constructor(
+    private readonly node: Node,
+    private readonly modules: {
+      readonly files: SnapshotFiles;
+      readonly snapshots: Snapshots;
+      readonly loader: DatasetLoader;
+      readonly replication: SavedReplication;
+    },
+  ) {
+    this.dirtyAtSave = this.dirty;
+    node.configuration.onChange(["save", "stop-writes-on-bgsave-error"], () => {
+      this.applyGate();
+      return undefined;
+    });
+  }
+
+  get facts(): PersistenceFacts {
+    const { loader } = this.modules;
+    const nowMs = this.node.modules.clock.nowMs();
+    return {
+      loading: loader.loading,
+      load: loader.loading ? loader.progress : undefined,
+      saving: this.saving,
+      dirtyAtSave: this.dirtyAtSave,
+      lastSaveOk: this.lastOk,
+      lastSaveSeconds: this.lastSeconds,
+      currentSaveSeconds: this.saving ? Math.floor((nowMs - this.savingSinceMs) / 1000) : -1,
+      saves: this.saves,
+      loadedKeys: this.loadedKeys,
+      loadedExpired: this.loadedExpired,
+    };
+  }
+
+  private get dirty(): number {
+    return this.node.engine.stat(Stat.Dirty);
+  }
+
+  // Saving.
+
+  /** SAVE: blocks until the file is there. */
+  saveNow(): SaveRefusal | undefined {
+    if (this.saving || this.modules.snapshots.running) return "busy";
+    const failure = this.writeNow();
+    if (failure === undefined) return undefined;
+    this.node.log.warning(`Error trying to save the DB: ${failure}`);
+    return "failed";
+  }
+
+  /** BGSAVE: the file comes about between turns of the event loop. */
+  saveInBackground(): SaveRefusal | undefined {
+    const { node, modules } = this;
+    if (this.saving || modules.snapshots.running) return "busy";
+    this.lastTryMs = node.modules.clock.nowMs();
+    const file = modules.files.create("bgsave");
+    if (typeof file === "string") {
+      this.fail(`Failed opening the temp RDB file for saving: ${file}`);
+      return "failed";
+    }
+    this.dirtyAtStart = this.dirty;
+    this.savingSinceMs = this.lastTryMs;
+    if (!modules.snapshots.start(this.header(), this.sinkOf(file))) {
+      file.discard();
+      return "busy";
+    }
+    this.saving = true;
+    modules.replication.blockSnapshots(true);
+    node.log.notice(`Background saving started by pid ${node.modules.system.pid}`);
+    return undefined;
+  }
+
+  /** The last save, when SHUTDOWN or a signal asks for it or save points are set; a text is why it failed. */
+  saveAtEnd(request: ShutdownRequest): string | undefined {
+    const { node, modules } = this;
+    const wanted =
+      request.save === "save" ||
+      (request.save === "default" && node.configuration.get("save").length > 0);
+    // Half a data set must never take the place of the whole one in the file.
+    if (!wanted || modules.loader.loading) return undefined;
+    node.log.notice("Saving the final RDB snapshot before exiting.");
+    modules.snapshots.abort();
+    const failure = this.writeNow();
+    if (failure === undefined) return undefined;
+    return `Error trying to save the DB, can't exit: ${failure}`;
+  }
+
+  /** Save points (serverCron): enough changes, enough time, and not right after a failure. */
+  cron(nowMs: number): void {
+    if (this.saving || this.modules.loader.loading) return;
+    const changes = this.dirty - this.dirtyAtSave;
+    if (changes <= 0) return;
+    const seconds = (nowMs - this.node.lastSaveMs) / 1000;
+    if (!this.lastOk && nowMs - this.lastTryMs <= saveRetryDelayMs) return;
+    for (const point of this.node.configuration.get("save")) {
+      if (changes < point.changes || seconds <= point.seconds) continue;
+      if (this.modules.snapshots.running) return;
+      this.node.log.notice(`${point.changes} changes in ${point.seconds} seconds. Saving...`);
+      this.saveInBackground();
+      return;
+    }
+  }
+
+  private header(): Uint8Array {
+    return snapshotHeader({
+      nowMs: this.node.modules.clock.nowMs(),
+      usedMemory: this.node.engine.usedMemory,
+      history: this.modules.replication.historyToSave(),
+    });
+  }
+
+  private get path(): string {
+    return this.node.configuration.get("dbfilename");
+  }
+
+  private writeNow(): string | undefined {
+    const file = this.modules.files.create("save");
+    if (typeof file === "string") return file;
+    this.dirtyAtStart = this.dirty;
+    let failure: string | undefined;
+    const begun = this.modules.snapshots.takeNow(this.header(), {
+      ready: true,
+      write: (bytes) => file.write(bytes),
+      end: () => {
+        failure = file.commitNow(this.path);
+      },
+      failed: (reason) => {
+        file.discard();
+        failure = reason;
+      },
+    });
+    if (!begun) {
+      file.discard();
+      return "a snapshot is being taken already";
+    }
+    if (failure === undefined) this.succeed();
+    return failure;
+  }
+
+  private sinkOf(file: SnapshotFile): SnapshotSink {
+    return {
+      ready: true,
+      write: (bytes) => file.write(bytes),
+      end: () => file.commit(this.path, (failure) => this.endBackground(failure)),
+      failed: (reason) => {
+        file.discard();
+        this.endBackground(reason);
+      },
+    };
+  }
+
+  private endBackground(failure: string | undefined): void {
+    const { node, modules } = this;
+    this.saving = false;
+    this.lastSeconds = Math.floor((node.modules.clock.nowMs() - this.savingSinceMs) / 1000);
+    if (failure === undefined) {
+      this.succeed();
+      node.log.notice("Background saving terminated with success");
+    } else {
+      this.fail(`Write error saving DB on disk: ${failure}`);
+      node.log.warning("Background saving error");
+    }
+    modules.replication.blockSnapshots(false);
+  }
+
+  private succeed(): void {
+    this.node.log.notice("DB saved on disk");
+    this.dirtyAtSave = this.dirtyAtStart;
+    this.node.lastSaveMs = this.node.modules.clock.nowMs();
+    this.saves++;
+    this.lastOk = true;
+    this.applyGate();
+  }
+
+  private fail(line: string): void {
+    this.node.log.warning(line);
+    this.lastOk = false;
+    this.applyGate();
+  }
+
+  private applyGate(): void {
+    const { configuration } = this.node;
+    const refuse =
+      !this.lastOk &&
+      configuration.get("stop-writes-on-bgsave-error") &&
+      configuration.get("save").length > 0;
+    this.node.setGate(Gate.DiskError, refuse);
+  }
+
+  // Loading.
+
+  /** Loads the file of the start. `done` gets what went wrong, or where the data stood in a stream. */
+  load(done: (fault: LoadFault | undefined, history: SavedHistory | null) => void): void {
+    const { node, modules } = this;
+    const source = modules.files.open(this.path);
+    if (source === undefined) {
+      done(undefined, null);
+      return;
+    }
+    if (typeof source === "string") {
+      const lines = [`Fatal error: can't open the RDB file ${this.path} for reading: ${source}`];
+      done({ lines }, null);
+      return;
+    }
+    const startedMs = node.modules.clock.monotonicMs();
+    node.setGate(Gate.Loading, true);
+    modules.loader.load(source, (outcome) => {
+      if (!outcome.ok) {
+        done({ lines: faultLines(outcome) }, null);
+        return;
+      }
+      const seconds = (node.modules.clock.monotonicMs() - startedMs) / 1000;
+      node.log.notice(`DB loaded from disk: ${seconds.toFixed(3)} seconds`);
+      node.setGate(Gate.Loading, false);
+      this.loadedKeys = outcome.keys;
+      this.loadedExpired = outcome.expired;
+      this.dirtyAtSave = this.dirty;
+      done(undefined, historyOf(outcome.aux));
+    });
+  }
+}
+
+/** Redis's lines for an image that does not load (rdb.c and server.c). */
+function faultLines({ reason, detail }: Extract<LoadOutcome, { ok: false }>): string[] {
+  const internal = `Internal error in RDB reading -> ${detail}`;
+  const lines: Record<LoadFailure, readonly string[]> = {
+    signature: [detail, "Fatal error loading the DB: Invalid argument. Exiting."],
+    version: [detail, "Fatal error loading the DB: Invalid argument. Exiting."],
+    short: ["Short read or OOM loading DB. Unrecoverable error, aborting now.", internal],
+    memory: ["Short read or OOM loading DB. Unrecoverable error, aborting now.", internal],
+    checksum: ["Wrong RDB checksum. Aborting now.", internal],
+    corrupt: [internal],
+  };
+  return [...lines[reason]];
+}

@@ -1,0 +1,112 @@
+import { Gate } from "../../assembly/abi.ts";
+import { type DatasetLoader, historyOf, type LoadOutcome } from "./dataset-loader.ts";
+import type { Node } from "./node.ts";
+import type { SnapshotFile, SnapshotFiles } from "./snapshot-files.ts";
+
+export interface ReplicaSyncEvents {
+  /** The image is loaded and serves; `database` is the one that the stream goes on in. */
+  onLoaded(linkId: number, database: number): void;
+  onFailed(linkId: number, reason: string): void;
+  /** The old data is gone and nothing whole took its place. */
+  onDataLost(): void;
+}
+
+/**
+ * Receives our primary's snapshot. It is kept in a temporary file while the old data goes on serving; once it
+ * is whole, the databases are emptied and it is loaded, with -LOADING as the answer meanwhile (what Redis does
+ * with `repl-diskless-load disabled`). Where there is no data, `on-empty-db` loads it as it arrives.
+ */
+export class ReplicaSync {
+  private linkId = 0;
+  private file: SnapshotFile | undefined;
+  /** Loading as the bytes arrive. */
+  private direct = false;
+  private flushed = false;
+
+  constructor(
+    private readonly node: Node,
+    private readonly modules: {
+      readonly files: SnapshotFiles;
+      readonly loader: DatasetLoader;
+      readonly events: ReplicaSyncEvents;
+    },
+  ) {}
+
+  begin(linkId: number, length: number | null): void {
+    this.abort();
+    this.linkId = linkId;
+    if (this.node.configuration.get("repl-diskless-load") === "on-empty-db" && this.isEmpty()) {
+      this.direct = true;
+      this.flushed = true;
+      this.node.setGate(Gate.Loading, true);
+      this.modules.loader.begin(length ?? 0);
+      return;
+    }
+    const file = this.modules.files.create("sync");
+    if (typeof file === "string") this.modules.events.onFailed(linkId, file);
+    else this.file = file;
+  }
+
+  chunk(bytes: Uint8Array): void {
+    if (this.direct) {
+      this.modules.loader.push(bytes);
+      return;
+    }
+    const failure = this.file?.write(bytes);
+    if (failure === undefined) return;
+    this.abort();
+    this.modules.events.onFailed(this.linkId, failure);
+  }
+
+  end(): void {
+    const { node, modules, file } = this;
+    if (this.direct) {
+      this.direct = false;
+      this.finish(modules.loader.finish());
+      return;
+    }
+    if (file === undefined) return;
+    this.file = undefined;
+    node.log.notice("MASTER <-> REPLICA sync: Flushing old data");
+    this.flushed = true;
+    node.engine.flush(-1, node.configuration.get("replica-lazy-flush"));
+    node.setGate(Gate.Loading, true);
+    modules.loader.load(file.reread(), (outcome) => this.finish(outcome));
+  }
+
+  abort(): void {
+    this.file?.discard();
+    this.file = undefined;
+    if (!this.flushed) return;
+    this.modules.loader.abort();
+    this.loseData();
+  }
+
+  private finish(outcome: LoadOutcome): void {
+    const { events } = this.modules;
+    if (outcome.ok) {
+      this.flushed = false;
+      this.node.setGate(Gate.Loading, false);
+      events.onLoaded(this.linkId, historyOf(outcome.aux)?.database ?? 0);
+      return;
+    }
+    this.loseData();
+    events.onFailed(this.linkId, outcome.detail);
+  }
+
+  private loseData(): void {
+    this.direct = false;
+    this.flushed = false;
+    this.node.engine.flush(-1, false);
+    this.node.setGate(Gate.Loading, false);
+    this.modules.events.onDataLost();
+  }
+
+  private isEmpty(): boolean {
+    const { engine, configuration } = this.node;
+    for (let index = 0; index < configuration.get("databases"); index++) {
+      if (engine.keyCount(index) > 0) return false;
+    }
+    return true;
+  }
+}

@@ -1,0 +1,622 @@
+import { Gate, Setting } from "../../assembly/abi.ts";
+import { unreachable } from "../base/assert.ts";
+import { latin1Text } from "../base/bytes.ts";
+import type { Prng } from "../base/prng.ts";
+import { array, bulk, error, integer, type ReplyValue } from "../base/reply.ts";
+import { ReplicationCore } from "../replication/core.ts";
+import type { ReplicationEffect, ReplicationEvent } from "../replication/events.ts";
+import { type HostCall, type HostReply, silent } from "./call.ts";
+import type { Client } from "./client.ts";
+import type { DatasetLoader } from "./dataset-loader.ts";
+import type { ReplicationCounters, ReplicationHooks } from "./hooks.ts";
+import type { Node } from "./node.ts";
+import { type PrimarySocket, type PrimarySocketEvents, PrimaryStream } from "./primary-stream.ts";
+import { ReplicaOutputs } from "./replica-outputs.ts";
+import { ReplicaSync } from "./replica-sync.ts";
+import {
+  replicaGateDirectives,
+  replicationDirectives,
+  replicationOptions,
+} from "./replication-options.ts";
+import type { SnapshotFiles } from "./snapshot-files.ts";
+import { type SavedHistory, snapshotHeader } from "./snapshot-header.ts";
+import type { Snapshots } from "./snapshots.ts";
+import { InstantMetric } from "./stats.ts";
+
+/** Connections and turns of the event loop; `src/io` provides them. */
+export interface ReplicationIo {
+  /** Begins to connect; the events come later, never before this returns. */
+  connect(host: string, port: number, events: PrimarySocketEvents): PrimarySocket;
+  /** Runs `action` when this turn's input has been handled. */
+  soon(action: () => void): void;
+}
+
+export interface ReplicationModules {
+  readonly io: ReplicationIo;
+  readonly files: SnapshotFiles;
+  readonly snapshots: Snapshots;
+  readonly loader: DatasetLoader;
+  readonly random: Prng;
+}
+
+type EffectOf<Kind extends ReplicationEffect["kind"]> = Extract<ReplicationEffect, { kind: Kind }>;
+
+interface PrimaryLink {
+  readonly linkId: number;
+  readonly socket: PrimarySocket;
+}
+
+/**
+ * Replication of this node: carries events to the core and performs its effects strictly in order. The stream
+ * itself goes past the events: journal -> backlog -> sockets once per turn of the event loop, and the primary's
+ * bytes -> engine -> backlog, without an object per command.
+ */
+export class NodeReplication implements ReplicationHooks {
+  core: ReplicationCore;
+  private readonly stream: PrimaryStream;
+  private readonly outputs: ReplicaOutputs;
+  private readonly sync: ReplicaSync;
+  private link: PrimaryLink | undefined;
+  /** The data set of the start is in place: links may be made. */
+  private begun = false;
+  /** Asked for before `begin`. */
+  private wanted: { readonly host: string; readonly port: number } | null;
+  /** Clients that the core has heard of. */
+  private readonly known = new Set<number>();
+  /** The client whose command is in hand: what it is sent goes behind its other replies. */
+  private caller: Client | undefined;
+  /** A snapshot for replicas is being taken: its id. */
+  private snapshotId = 0;
+  private flushPending = false;
+  private acksWanted = false;
+  private journalOn = false;
+  private goodReplicas = 0;
+  private receivedBytes = 0;
+  private readonly input = new InstantMetric();
+  private readonly output = new InstantMetric();
+  private readonly flushNow = (): void => this.flush();
+
+  constructor(
+    private readonly node: Node,
+    private readonly modules: ReplicationModules,
+  ) {
+    this.wanted = node.configuration.get("replicaof") ?? null;
+    this.core = this.newCore(null);
+    this.stream = new PrimaryStream(node, {
+      onApplied: (bytes) => this.core.applied(bytes),
+      onKilled: () => this.closeLink("killed by a client"),
+      onBroken: () => node.onTurnEnd(() => this.onStreamBroken()),
+    });
+    this.outputs = new ReplicaOutputs(node, {
+      core: () => this.core,
+      files: modules.files,
+      events: {
+        onStreamed: (snapshotId) => this.handle({ kind: "snapshotStreamed", snapshotId }),
+        onSpooled: (snapshotId, length) =>
+          this.handle({ kind: "snapshotSpooled", snapshotId, length }),
+        onSpoolSent: (clientId) => this.handle({ kind: "spoolSent", clientId }),
+        onSnapshotFailed: (snapshotId, reason) =>
+          this.handle({ kind: "snapshotFailed", snapshotId, reason }),
+        onStalled: (clientId, stalled) =>
+          this.handle({ kind: "replicaStalled", clientId, stalled }),
+        onRoom: () => this.modules.snapshots.wake(),
+      },
+    });
+    this.sync = new ReplicaSync(node, {
+      files: modules.files,
+      loader: modules.loader,
+      events: {
+        onLoaded: (linkId, database) => {
+          this.stream.database = database;
+          this.handle({ kind: "rdbLoaded", linkId });
+        },
+        onFailed: (linkId, reason) => this.handle({ kind: "rdbFailed", linkId, reason }),
+        onDataLost: () => this.handle({ kind: "changeReplid" }),
+      },
+    });
+    this.watchConfiguration();
+    this.applyRole();
+    this.refresh();
+  }
+
+  /** The data set of the start is in place; `restored` tells where it stood in a stream. */
+  begin(restored: SavedHistory | null): void {
+    this.begun = true;
+    this.core = this.newCore(restored);
+    this.stream.database = restored?.database ?? 0;
+    this.applyRole();
+    this.refresh();
+  }
+
+  private newCore(restored: SavedHistory | null): ReplicationCore {
+    const { node } = this;
+    return new ReplicationCore({
+      options: replicationOptions(node.configuration),
+      random: this.modules.random,
+      nowMs: node.modules.clock.nowMs(),
+      primary: this.wanted,
+      restored,
+    });
+  }
+
+  // For the cluster and for persistence.
+
+  /** Follows this primary from now on; nothing if it does already. */
+  startReplicating(host: string, port: number): void {
+    if (this.begun) this.handle({ kind: "setPrimary", host, port });
+    else this.setWanted({ host, port });
+  }
+
+  becomePrimary(): void {
+    if (this.begun) this.handle({ kind: "unsetPrimary" });
+    else this.setWanted(null);
+  }
+
+  /** Manual failover: no PING may move the offset while writes are paused. */
+  pausePings(paused: boolean): void {
+    this.handle({ kind: "pingsPaused", paused });
+  }
+
+  /** When the primary was last heard, or when its link went down, milliseconds; 0: never, or a primary. */
+  get lastContactMs(): number {
+    if (!this.core.isReplica) return 0;
+    const nowMs = this.node.modules.clock.nowMs();
+    return Math.max(0, nowMs - this.core.dataAgeMs(nowMs));
+  }
+
+  get loading(): boolean {
+    return this.modules.loader.loading;
+  }
+
+  /** The engine takes a snapshot for somebody else. */
+  blockSnapshots(blocked: boolean): void {
+    this.handle({ kind: "snapshotsBlocked", blocked });
+  }
+
+  /** What a file must say of the data as it is now; null: nobody could go on from it. */
+  historyToSave(): SavedHistory | null {
+    this.node.takeJournal();
+    const history = this.core.historyToSave();
+    return history === null ? null : { ...history, database: this.streamDatabase };
+  }
+
+  /** The database that the stream to our replicas has selected. */
+  private get streamDatabase(): number {
+    return this.core.isReplica ? this.stream.database : 0;
+  }
+
+  private setWanted(primary: { readonly host: string; readonly port: number } | null): void {
+    this.wanted = primary;
+    this.core = this.newCore(null);
+    this.applyRole();
+    this.refresh();
+  }
+
+  // Hooks.
+
+  get isReplica(): boolean {
+    return this.core.isReplica;
+  }
+
+  get linkUp(): boolean {
+    return this.core.linkUp;
+  }
+
+  get id(): string {
+    return this.core.replid;
+  }
+
+  get offset(): number {
+    this.node.takeJournal();
+    return this.core.offset;
+  }
+
+  get replicaCount(): number {
+    return this.core.replicaCount;
+  }
+
+  get laggingReplicas(): number {
+    return this.core.replicaCount - this.core.acknowledgedReplicas(this.offset);
+  }
+
+  get bufferBytes(): { readonly backlog: number; readonly total: number } {
+    const backlog = this.core.streamMemoryBytes;
+    return { backlog, total: backlog + this.outputs.heldBytes };
+  }
+
+  get counters(): ReplicationCounters {
+    const { full, partialOk, partialError } = this.core.counters;
+    return {
+      fullSyncs: full,
+      partialSyncs: partialOk,
+      partialSyncErrors: partialError,
+      inputBytes: this.receivedBytes,
+      outputBytes: this.outputs.sentBytes,
+      inputPerSecond: this.input.perSecond,
+      outputPerSecond: this.output.perSecond,
+    };
+  }
+
+  onJournal(bytes: Uint8Array): void {
+    this.core.feed(bytes);
+    this.flushSoon();
+  }
+
+  infoLines(): readonly string[] {
+    this.node.takeJournal();
+    const nowMs = this.node.modules.clock.nowMs();
+    return this.core.infoReplication(nowMs).trimEnd().split("\r\n").slice(1);
+  }
+
+  role(): ReplyValue {
+    this.node.takeJournal();
+    const role = this.core.role();
+    if (role.role === "slave") {
+      const { host, port, state, offset } = role;
+      return array([bulk("slave"), bulk(host), integer(port), bulk(state), integer(offset)]);
+    }
+    const replicas = role.replicas.map(({ ip, port, offset }) =>
+      array([bulk(ip), bulk(String(port)), bulk(String(offset))]),
+    );
+    return array([bulk("master"), integer(role.offset), array(replicas)]);
+  }
+
+  acknowledgedBy(offset: number): number {
+    return this.core.acknowledgedReplicas(offset);
+  }
+
+  requestAcknowledgements(): void {
+    this.acksWanted = true;
+    this.flushSoon();
+  }
+
+  changeId(): void {
+    this.handle({ kind: "changeReplid" });
+  }
+
+  cron(nowMs: number): void {
+    if (!this.begun) return;
+    this.input.sample(this.receivedBytes, nowMs);
+    this.output.sample(this.outputs.sentBytes, nowMs);
+    if (this.outputs.count > 0) this.outputs.check();
+    this.handle({ kind: "tick" });
+  }
+
+  onClientGone(client: Client): void {
+    if (!this.known.delete(client.id)) return;
+    this.outputs.forget(client);
+    this.handle({ kind: "clientClosed", clientId: client.id });
+    this.modules.snapshots.wake();
+  }
+
+  onReplicaDrained(client: Client): void {
+    this.outputs.onDrained(client);
+    this.flushSoon();
+  }
+
+  onReplicaNewline(client: Client): void {
+    this.handle({ kind: "replicaNewline", clientId: client.id });
+  }
+
+  // Commands.
+
+  replicaof(call: HostCall): HostReply {
+    const { node } = this;
+    const clientInfo = node.clients.describe(call.client, call.nowMs);
+    const [host, port] = [call.text(1), call.text(2)];
+    return this.onCall(call, {
+      kind: "replicaof",
+      clientId: call.client.id,
+      host,
+      port,
+      clientInfo,
+    });
+  }
+
+  replconf(call: HostCall): HostReply {
+    if (this.stream.isClient(call.client)) {
+      // The answer tells the offset before this command, as Redis's does.
+      this.stream.tell();
+      if (call.word(1) === "getack" && this.link !== undefined) {
+        this.handle({ kind: "ackRequested", linkId: this.link.linkId });
+      }
+      return silent;
+    }
+    const args = call.argv.slice(1).map(latin1Text);
+    return this.onCall(call, { kind: "replconf", clientId: call.client.id, args });
+  }
+
+  psync(call: HostCall): HostReply {
+    if (call.count > 3 && call.word(3) === "failover") {
+      const refusal = this.takeOver(call);
+      if (refusal !== undefined) return refusal;
+    }
+    return this.onSync(call, { replid: call.text(1), offset: call.text(2) });
+  }
+
+  syncCommand(call: HostCall): HostReply {
+    return this.onSync(call, null);
+  }
+
+  private onSync(
+    call: HostCall,
+    request: { readonly replid: string; readonly offset: string } | null,
+  ): HostReply {
+    const { link, id } = call.client;
+    const peerIp = link.remoteAddress.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+    const pendingOutput = link.pendingBytes > 0;
+    return this.onCall(call, { kind: "sync", clientId: id, peerIp, pendingOutput, request });
+  }
+
+  /** PSYNC ... FAILOVER: our primary hands its role to us (FAILOVER of Redis 6.2). */
+  private takeOver(call: HostCall): ReplyValue | undefined {
+    const { core } = this;
+    if (!core.isReplica) return error("ERR PSYNC FAILOVER can't be sent to a master.");
+    if (call.word(1) !== core.replid) {
+      return error("ERR PSYNC FAILOVER replid must match my replid.");
+    }
+    this.node.log.warning(`Failover request received for replid ${call.word(1)}.`);
+    this.handle({ kind: "unsetPrimary" });
+    return undefined;
+  }
+
+  private onCall(call: HostCall, event: ReplicationEvent): HostReply {
+    this.known.add(call.client.id);
+    this.caller = call.client;
+    this.handle(event);
+    this.caller = undefined;
+    return silent;
+  }
+
+  // The core.
+
+  private handle(event: ReplicationEvent): void {
+    this.node.takeJournal();
+    const effects = this.core.handle(event, this.node.modules.clock.nowMs());
+    for (const effect of effects) this.perform(effect);
+    this.refresh();
+    if (this.outputs.hasStreaming) this.flushSoon();
+  }
+
+  private perform(effect: ReplicationEffect): void {
+    const { node, outputs, sync } = this;
+    switch (effect.kind) {
+      case "log":
+        node.log[effect.level](effect.text);
+        return;
+      case "send":
+        this.send(effect.clientId, effect.bytes);
+        return;
+      case "close":
+        this.close(effect.clientId, effect.afterOutput);
+        return;
+      case "replicaAttached":
+        this.attach(effect.clientId);
+        return;
+      case "streamReady":
+        outputs.beginStream(effect.clientId);
+        return;
+      case "acknowledged":
+        node.waits.check(this, node.modules.clock.nowMs());
+        return;
+      case "goodReplicas":
+        this.goodReplicas = effect.count;
+        return;
+      case "startSnapshot":
+        this.startSnapshot(effect);
+        return;
+      case "abortSnapshot":
+        if (this.snapshotId === effect.snapshotId) this.modules.snapshots.abort();
+        outputs.releaseSpool(effect.snapshotId);
+        return;
+      case "sendSpool":
+        outputs.sendSpool(effect.clientId, effect.snapshotId);
+        return;
+      case "releaseSpool":
+        outputs.releaseSpool(effect.snapshotId);
+        return;
+      case "resetJournalDb":
+        node.engine.journalForgetDatabase();
+        return;
+      case "roleChanged":
+        this.applyRole();
+        return;
+      case "connectPrimary":
+        this.connect(effect);
+        return;
+      case "sendPrimary":
+        if (this.link?.linkId === effect.linkId) this.link.socket.write(effect.bytes);
+        return;
+      case "closePrimary":
+        if (this.link?.linkId === effect.linkId) this.dropLink();
+        return;
+      case "rdbBegin":
+        sync.begin(effect.linkId, effect.length);
+        return;
+      case "rdbChunk":
+        sync.chunk(effect.bytes);
+        return;
+      case "rdbEnd":
+        sync.end();
+        return;
+      case "rdbAbort":
+        sync.abort();
+        return;
+      case "streamBegin":
+        if (this.link?.linkId === effect.linkId) this.stream.begin(this.link.socket);
+        return;
+      case "streamData":
+        this.execute(effect.bytes);
+        return;
+      case "streamEnd":
+        this.stream.end();
+        return;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  /** What follows from the core's state: the journal and the gates. */
+  private refresh(): void {
+    const { core, node } = this;
+    const { configuration, engine } = node;
+    const journal = !core.isReplica && core.hasBacklog;
+    if (journal !== this.journalOn) {
+      this.journalOn = journal;
+      engine.set(Setting.Journal, journal ? 1 : 0);
+    }
+    const least = configuration.get("min-replicas-to-write");
+    const guarded = !core.isReplica && least > 0 && configuration.get("min-replicas-max-lag") > 0;
+    node.setGate(Gate.NoReplicas, guarded && this.goodReplicas < least);
+    const down = core.isReplica && !core.linkUp;
+    node.setGate(Gate.MasterDown, down && !configuration.get("replica-serve-stale-data"));
+    node.setGate(Gate.ReadOnlyReplica, core.isReplica && configuration.get("replica-read-only"));
+  }
+
+  private applyRole(): void {
+    const { node, core } = this;
+    const replica = core.isReplica;
+    node.log.role = replica ? "S" : "M";
+    node.engine.set(Setting.Replica, replica ? 1 : 0);
+    if (replica) node.waits.endAll(unblocked);
+    // What CONFIG GET replicaof shows and CONFIG REWRITE writes.
+    if (!node.configuration.get("cluster-enabled")) {
+      node.configuration.overwrite("replicaof", core.primaryAddress ?? undefined);
+    }
+  }
+
+  private watchConfiguration(): void {
+    const { configuration } = this.node;
+    configuration.onChange(replicationDirectives, () => {
+      this.handle({ kind: "configure", changes: replicationOptions(configuration) });
+      return undefined;
+    });
+    configuration.onChange(replicaGateDirectives, () => {
+      this.refresh();
+      return undefined;
+    });
+  }
+
+  // Clients and replicas.
+
+  private send(clientId: number, bytes: Uint8Array): void {
+    const client = this.node.clients.get(clientId);
+    if (client === undefined) return;
+    if (client.kind === "replica") {
+      this.outputs.send(client, bytes);
+    } else if (client === this.caller) {
+      if (bytes[0] === 0x2d) this.node.stats.countError(errorCode(bytes));
+      this.node.engine.reply(bytes);
+    } else {
+      client.link.send(bytes, 0, bytes.length);
+    }
+  }
+
+  private attach(clientId: number): void {
+    const client = this.node.clients.get(clientId);
+    if (client !== undefined) this.outputs.attach(client);
+  }
+
+  private close(clientId: number, afterOutput: boolean): void {
+    const client = this.node.clients.get(clientId);
+    if (client === undefined) return;
+    this.outputs.forget(client);
+    if (afterOutput) client.link.closeAfterSending();
+    else this.node.drop(client);
+  }
+
+  private startSnapshot(effect: EffectOf<"startSnapshot">): void {
+    const { node, outputs } = this;
+    const { snapshotId, history } = effect;
+    const sink =
+      effect.form === "streamed"
+        ? outputs.streamSink(snapshotId, effect.clientIds)
+        : outputs.spoolSink(snapshotId);
+    const header = snapshotHeader({
+      nowMs: node.modules.clock.nowMs(),
+      usedMemory: node.engine.usedMemory,
+      history: { ...history, database: this.streamDatabase },
+    });
+    let reason = "a snapshot is being taken already";
+    if (typeof sink === "string") reason = sink;
+    else if (this.modules.snapshots.start(header, sink)) {
+      this.snapshotId = snapshotId;
+      return;
+    }
+    this.handle({ kind: "snapshotFailed", snapshotId, reason });
+  }
+
+  private flushSoon(): void {
+    if (this.flushPending || (!this.outputs.hasStreaming && !this.acksWanted)) return;
+    this.flushPending = true;
+    this.modules.io.soon(this.flushNow);
+  }
+
+  private flush(): void {
+    this.flushPending = false;
+    if (this.acksWanted) {
+      this.acksWanted = false;
+      this.node.takeJournal();
+      this.core.handle({ kind: "requestAcks" }, this.node.modules.clock.nowMs());
+    }
+    this.outputs.flush();
+  }
+
+  // Our primary.
+
+  private connect({ linkId, host, port }: EffectOf<"connectPrimary">): void {
+    this.dropLink();
+    const socket = this.modules.io.connect(host, port, {
+      onOpen: () => this.handle({ kind: "primaryConnected", linkId }),
+      onData: (bytes) => this.onPrimaryData(linkId, bytes),
+      onClose: (reason) => {
+        if (this.link?.linkId === linkId) this.closeLink(reason);
+      },
+    });
+    this.link = { linkId, socket };
+  }
+
+  private dropLink(): void {
+    this.link?.socket.close();
+    this.link = undefined;
+  }
+
+  /** The link is over, whoever ended it. */
+  private closeLink(reason: string): void {
+    const { link } = this;
+    if (link === undefined) return;
+    this.stream.tell();
+    this.dropLink();
+    this.handle({ kind: "primaryClosed", linkId: link.linkId, reason });
+  }
+
+  private onStreamBroken(): void {
+    if (this.link === undefined || !this.stream.active) return;
+    const reason = "invalid request";
+    this.handle({ kind: "streamBroken", linkId: this.link.linkId, reason });
+  }
+
+  private onPrimaryData(linkId: number, bytes: Uint8Array): void {
+    this.receivedBytes += bytes.length;
+    if (!this.stream.active) {
+      this.handle({ kind: "primaryData", linkId, bytes });
+      return;
+    }
+    this.core.streamReceived(bytes.length, this.node.modules.clock.nowMs());
+    this.execute(bytes);
+  }
+
+  private execute(bytes: Uint8Array): void {
+    this.stream.execute(bytes);
+    this.flushSoon();
+  }
+}
+
+/** Redis's answer to clients that wait while their server becomes a replica. */
+const unblocked = error(
+  "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
+);
+
+function errorCode(bytes: Uint8Array): string {
+  return latin1Text(bytes.subarray(1)).split(" ", 1)[0] ?? "ERR";
+}

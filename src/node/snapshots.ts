@@ -1,0 +1,96 @@
+import { snapshotSliceBytes, snapshotSliceMs } from "../base/limits.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Clock } from "./clock.ts";
+
+/** Where the bytes of a snapshot go. */
+export interface SnapshotSink {
+  /** False: no more for now; `Snapshots.wake` tells when there may be. */
+  readonly ready: boolean;
+  /** Takes bytes that are valid during the call only; a text is why it cannot, and ends the snapshot. */
+  write(bytes: Uint8Array): string | undefined;
+  /** The image is complete. */
+  end(): void;
+  failed(reason: string): void;
+}
+
+/**
+ * Forkless snapshots, one at a time: slices of about a millisecond between turns of the event loop. A write
+ * to a slot that was not visited yet saves that slot first, so the image is the data as it was at `start`.
+ */
+export class Snapshots {
+  private sink: SnapshotSink | undefined;
+  private scheduled = false;
+
+  constructor(
+    private readonly modules: {
+      readonly engine: Engine;
+      readonly clock: Clock;
+      readonly soon: (action: () => void) => void;
+    },
+  ) {}
+
+  get running(): boolean {
+    return this.sink !== undefined;
+  }
+
+  /** Takes the data as it is now. False when a snapshot is being taken already. */
+  start(header: Uint8Array, sink: SnapshotSink): boolean {
+    const { engine, clock } = this.modules;
+    if (this.sink !== undefined || !engine.snapshotBegin(header, clock.nowMs())) return false;
+    this.sink = sink;
+    this.schedule();
+    return true;
+  }
+
+  /** As `start`, but the image is complete when this returns. The sink is not asked whether it is ready. */
+  takeNow(header: Uint8Array, sink: SnapshotSink): boolean {
+    if (!this.start(header, sink)) return false;
+    while (this.sink === sink) this.step();
+    return true;
+  }
+
+  /** The sink takes bytes again. */
+  wake(): void {
+    if (this.sink?.ready === true) this.schedule();
+  }
+
+  /** Drops the snapshot in hand; its sink hears nothing more. */
+  abort(): void {
+    if (this.sink === undefined) return;
+    this.sink = undefined;
+    this.modules.engine.snapshotEnd();
+  }
+
+  private schedule(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    this.modules.soon(() => {
+      this.scheduled = false;
+      this.slice();
+    });
+  }
+
+  private slice(): void {
+    const { clock } = this.modules;
+    const until = clock.monotonicMs() + snapshotSliceMs;
+    while (this.sink?.ready === true && clock.monotonicMs() < until) this.step();
+    if (this.sink?.ready === true) this.schedule();
+  }
+
+  private step(): void {
+    const { engine } = this.modules;
+    const { sink } = this;
+    if (sink === undefined) return;
+    const more = engine.snapshotNext(snapshotSliceBytes);
+    const view = engine.snapshotView();
+    let failure = engine.snapshotFailed ? "out of memory" : undefined;
+    if (failure === undefined && view.length > 0) failure = sink.write(view);
+    engine.snapshotTaken();
+    // Writing may have closed the last connection that wanted it.
+    if (this.sink !== sink || (more && failure === undefined)) return;
+    this.sink = undefined;
+    engine.snapshotEnd();
+    if (failure === undefined) sink.end();
+    else sink.failed(failure);
+  }
+}
