@@ -1,4 +1,6 @@
-/** CLUSTER ADDSLOTS, DELSLOTS, their RANGE forms, FLUSHSLOTS and SETSLOT, with Redis 7.0's texts. */
+/**
+ * CLUSTER ADDSLOTS, DELSLOTS, their RANGE forms, FLUSHSLOTS and SETSLOT, with Redis 7.0's texts.
+ */
 import { SLOT_COUNT } from "./bus-message.ts";
 import type { ClusterContext } from "./context.ts";
 import type { AdminReply } from "./effects.ts";
@@ -166,7 +168,8 @@ function setOwner(
   const wasMine = state.owners[slot] === myself;
   if (wasMine && node !== myself && keysInSlot > 0) {
     return refuse(
-      `Can't assign hashslot ${slot} to a different node while I still hold keys for this hash slot.`,
+      `Can't assign hashslot ${slot} to a different node while I still hold keys ` +
+        "for this hash slot.",
     );
   }
   if (keysInSlot === 0) state.setMigrating(slot, null);
@@ -184,7 +187,9 @@ function leaveIfEmptied(context: ClusterContext, node: ClusterNode, wasMine: boo
   if (options.allowReplicaMigration) followNewOwner(context, node);
 }
 
-/** The moved slot needs an epoch that beats the old owner's claim, and everybody should hear of it. */
+/**
+ * The moved slot needs an epoch that beats the old owner's claim, and everybody should hear of it.
+ */
 function finishImport(context: ClusterContext, slot: number): void {
   if (bumpEpochWithoutConsensus(context)) {
     context.log("warning", `configEpoch updated after importing slot ${slot}`);

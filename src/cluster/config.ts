@@ -39,7 +39,9 @@ export function toRecord(state: ClusterState, node: ClusterNode, port: number): 
   };
 }
 
-/** A fresh state from a checked file: exactly one record is marked myself, no slot has two owners. */
+/**
+ * A fresh state from a checked file: exactly one record is marked myself, no slot has two owners.
+ */
 export function fromConfig(config: ClusterConfig, nowMs: number): ClusterState {
   const own = config.nodes.find((record) => (record.flags & NodeFlag.myself) !== 0);
   assert(own !== undefined, "a configuration names its own node");

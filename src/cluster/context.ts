@@ -2,9 +2,9 @@
  * What every part of the core works on: the state, the clock and randomness of this event, and the
  * effects so far.
  *
- * The order of effects is made here, once: first the save of nodes.conf (if anything durable changed
- * in this event), then what changes this node itself, then what others get to see. So no message,
- * and no reply to a client, ever goes out before the state that it speaks of is on disk.
+ * The order of effects is made here, once: first the save of nodes.conf (if anything durable
+ * changed in this event), then what changes this node itself, then what others get to see. So no
+ * message, and no reply to a client, ever goes out before the state that it speaks of is on disk.
  */
 import type { Prng } from "../base/prng.ts";
 import {

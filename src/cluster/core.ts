@@ -1,7 +1,7 @@
 /**
  * The cluster core: one node's part in the Redis Cluster protocol as a pure state machine. It knows
- * no sockets, files, clocks or randomness but what is given to it; so the simulator runs the same code
- * as the server.
+ * no sockets, files, clocks or randomness but what is given to it; so the simulator runs the same
+ * code as the server.
  */
 import { unreachable } from "../base/assert.ts";
 import type { Prng } from "../base/prng.ts";

@@ -2,9 +2,10 @@
  * What the cluster core asks its shell to do.
  *
  * Effects are performed strictly in the order of the list, each finished before the next begins.
- * SAVED BEFORE SENT: `saveConfig` is finished only when the file and its directory entry are fsynced;
- * messages, replies and promotions that depend on it stand after it. A shell that cannot save must
- * end the process ("Fatal: can't update cluster config file."): no later effect may happen.
+ * SAVED BEFORE SENT: `saveConfig` is finished only when the file and its directory entry are
+ * fsynced; messages, replies and promotions that depend on it stand after it. A shell that cannot
+ * save must end the process ("Fatal: can't update cluster config file."): no later effect may
+ * happen.
  *
  * Byte arrays in effects are fresh or never written again: the shell may keep them.
  */
@@ -77,8 +78,9 @@ export type ClusterEffect =
   /** Be a primary: REPLICAOF NO ONE, keeping the data and the offset. */
   | { readonly kind: "becomePrimary" }
   /**
-   * Hold back commands that write (manual failover: CLIENT PAUSE untilMs WRITE, purpose "failover"),
-   * and stop expiry and eviction meanwhile, so that the replication offset stands still.
+   * Hold back commands that write (manual failover: CLIENT PAUSE untilMs WRITE, purpose
+   * "failover"), and stop expiry and eviction meanwhile, so that the replication offset stands
+   * still.
    */
   | { readonly kind: "pauseWrites"; readonly untilMs: number }
   | { readonly kind: "resumeWrites" }
@@ -101,7 +103,9 @@ export type ClusterEffect =
       readonly type: number;
       readonly payload: Uint8Array;
     }
-  /** Answer the client that sent the admin command; all that the answer promises stands before it. */
+  /**
+   * Answer the client that sent the admin command; all that the answer promises stands before it.
+   */
   | { readonly kind: "reply"; readonly requestId: RequestId; readonly reply: AdminReply }
   /** One log line, Redis's text where Redis logs one. */
   | { readonly kind: "log"; readonly level: LogLevel; readonly text: string };

@@ -1,8 +1,8 @@
 /**
  * How a replica replaces its failed primary: it waits a moment (longer the more siblings have more
- * data), takes a new epoch, asks all primaries for their vote, and with the majority behind it claims
- * the slots under that epoch. A primary votes once per epoch, and the vote is on disk before it is sent:
- * so at most one replica wins an epoch, whatever crashes.
+ * data), takes a new epoch, asks all primaries for their vote, and with the majority behind it
+ * claims the slots under that epoch. A primary votes once per epoch, and the vote is on disk before
+ * it is sent: so at most one replica wins an epoch, whatever crashes.
  * Source: Redis Cluster Specification, "Replica election and promotion".
  */
 import { type BusMessage, MessageFlag, NodeFlag, SLOT_COUNT } from "./bus-message.ts";
@@ -62,7 +62,9 @@ function mayReplacePrimary(context: ClusterContext, manualReady: boolean): boole
   return manualReady || (primary.isFailed && !options.replicaNoFailover);
 }
 
-/** Older than the validity factor allows; the node timeout that detecting the failure took is free. */
+/**
+ * Older than the validity factor allows; the node timeout that detecting the failure took is free.
+ */
 function dataTooOld(context: ClusterContext): boolean {
   const { nodeTimeoutMs, replicaValidityFactor, replicaPingPeriodMs } = context.options;
   if (replicaValidityFactor === 0) return false;
@@ -167,7 +169,9 @@ export function onVote(context: ClusterContext, sender: ClusterNode, message: Bu
   context.due.failover = true;
 }
 
-/** A replica asks for our vote: granted if every rule allows it, else the first refusal is logged. */
+/**
+ * A replica asks for our vote: granted if every rule allows it, else the first refusal is logged.
+ */
 export function onVoteRequest(
   context: ClusterContext,
   sender: ClusterNode,

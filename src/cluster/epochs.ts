@@ -1,7 +1,8 @@
 /**
- * Config epochs order the claims on slots. They come from elections; only an operator's commands and
- * the repair of a collision make one without asking anybody.
- * Source: Redis Cluster Specification, "Configuration epoch" and "configEpoch conflicts resolution".
+ * Config epochs order the claims on slots. They come from elections; only an operator's commands
+ * and the repair of a collision make one without asking anybody.
+ * Source: Redis Cluster Specification, "Configuration epoch" and "configEpoch conflicts
+ * resolution".
  */
 import type { ClusterContext } from "./context.ts";
 import type { ClusterNode } from "./state.ts";

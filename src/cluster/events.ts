@@ -40,11 +40,15 @@ export type AdminCommand =
   /** ADDSLOTS / DELSLOTS: one or more slot numbers as text. */
   | { readonly kind: "addSlots"; readonly slots: readonly string[] }
   | { readonly kind: "delSlots"; readonly slots: readonly string[] }
-  /** ADDSLOTSRANGE / DELSLOTSRANGE: start and end in turns, an even number of texts, at least two. */
+  /**
+   * ADDSLOTSRANGE / DELSLOTSRANGE: start and end in turns, an even number of texts, at least two.
+   */
   | { readonly kind: "addSlotsRange"; readonly bounds: readonly string[] }
   | { readonly kind: "delSlotsRange"; readonly bounds: readonly string[] }
   | { readonly kind: "flushSlots"; readonly dbEmpty: boolean }
-  /** SETSLOT slot action [node]: what stands behind the slot; `keysInSlot` counts the slot's keys. */
+  /**
+   * SETSLOT slot action [node]: what stands behind the slot; `keysInSlot` counts the slot's keys.
+   */
   | {
       readonly kind: "setSlot";
       readonly slot: string;
@@ -60,7 +64,9 @@ export type ClusterEvent =
   | { readonly kind: "start" }
   /** Every 100 ms. */
   | { readonly kind: "tick" }
-  /** An outbound link (asked for by `openLink`) is connected; addresses as the socket names them. */
+  /**
+   * An outbound link (asked for by `openLink`) is connected; addresses as the socket names them.
+   */
   | {
       readonly kind: "linkOpened";
       readonly linkId: LinkId;

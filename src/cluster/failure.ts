@@ -1,9 +1,9 @@
 /**
  * Failure detection. A peer that does not answer within the node timeout is suspected (PFAIL, our
  * opinion alone). When the majority of slot-serving primaries reported the same within two node
- * timeouts, it is FAIL: we say so to all, and every node that hears it agrees. The agreement is weak
- * (opinions of different moments), but a FAIL without a majority behind it leads to no promotion,
- * and is taken back when the node is seen again.
+ * timeouts, it is FAIL: we say so to all, and every node that hears it agrees. The agreement is
+ * weak (opinions of different moments), but a FAIL without a majority behind it leads to no
+ * promotion, and is taken back when the node is seen again.
  * Source: Redis Cluster Specification, "Failure detection".
  */
 import { assert } from "../base/assert.ts";
@@ -80,7 +80,10 @@ function setFailed(context: ClusterContext, node: ClusterNode): void {
   context.due.updateHealth = true;
 }
 
-/** A PONG came: the node is no longer suspected; a FAIL is taken back where nothing speaks against it. */
+/**
+ * A PONG came: the node is no longer suspected; a FAIL is taken back where nothing speaks against
+ * it.
+ */
 export function onNodeReachable(context: ClusterContext, node: ClusterNode): void {
   if (node.isSuspected) {
     node.flags &= ~NodeFlag.pfail;
@@ -104,7 +107,8 @@ function clearFailureIfAllowed(context: ClusterContext, node: ClusterNode): void
     clear();
     return;
   }
-  // A primary that still owns its slots after this long was not replaced: nobody else will serve them.
+  // A primary that still owns its slots after this long was not replaced: nobody else will serve
+  // them.
   const quietMs = context.options.nodeTimeoutMs * failUndoNodeTimeouts;
   if (node.isPrimary && context.nowMs - node.failedMs > quietMs) {
     context.log(

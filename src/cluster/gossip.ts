@@ -143,7 +143,9 @@ function learnKnownNode(
 /** What is believed of a node that others introduce, beside its role. */
 const introducedFlags = NodeFlag.pfail | NodeFlag.fail | NodeFlag.noFailover | NodeFlag.migrateTo;
 
-/** Only members of our cluster may introduce nodes, or two clusters could grow together by accident. */
+/**
+ * Only members of our cluster may introduce nodes, or two clusters could grow together by accident.
+ */
 function learnNewNode(
   context: ClusterContext,
   entry: GossipEntry,

@@ -87,8 +87,9 @@ export function onLinkOpened(
 }
 
 /**
- * A message came over the link that we opened to a node in handshake: now we know its ID. False when
- * the node was known already under that ID, so that the made-up one is gone, and the link with it.
+ * A message came over the link that we opened to a node in handshake: now we know its ID. False
+ * when the node was known already under that ID, so that the made-up one is gone, and the link with
+ * it.
  */
 export function completeHandshake(
   context: ClusterContext,

@@ -1,4 +1,6 @@
-/** How this node shows itself: address, ports, host name and the no-failover flag from directives. */
+/**
+ * How this node shows itself: address, ports, host name and the no-failover flag from directives.
+ */
 import { NodeFlag } from "./bus-message.ts";
 import type { ClusterOptions } from "./options.ts";
 import type { ClusterNode } from "./state.ts";

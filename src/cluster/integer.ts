@@ -1,4 +1,6 @@
-/** Integers as Redis reads them from arguments (string2ll): no blanks, no plus, no leading zeros. */
+/**
+ * Integers as Redis reads them from arguments (string2ll): no blanks, no plus, no leading zeros.
+ */
 
 const min = -(2n ** 63n);
 const max = 2n ** 63n - 1n;

@@ -1,4 +1,7 @@
-/** Times and counts of the cluster bus that no directive sets. Source: Redis 7.0's cluster.h and cluster.c. */
+/**
+ * Times and counts of the cluster bus that no directive sets. Source: Redis 7.0's cluster.h and
+ * cluster.c.
+ */
 
 /** The shell's `tick` period (clusterCron runs ten times a second). */
 export const tickMs = 100;
@@ -13,17 +16,23 @@ export const handshakeTimeoutMinMs = 1000;
 /** A failure report counts for so many node timeouts (CLUSTER_FAIL_REPORT_VALIDITY_MULT). */
 export const failReportNodeTimeouts = 2;
 
-/** A primary that nobody replaced loses its FAIL flag after so many (CLUSTER_FAIL_UNDO_TIME_MULT). */
+/**
+ * A primary that nobody replaced loses its FAIL flag after so many (CLUSTER_FAIL_UNDO_TIME_MULT).
+ */
 export const failUndoNodeTimeouts = 2;
 
 /** One vote about a primary in so many node timeouts. */
 export const votePauseNodeTimeouts = 2;
 
-/** Votes count for two node timeouts, but no less than this; the next try comes after twice that. */
+/**
+ * Votes count for two node timeouts, but no less than this; the next try comes after twice that.
+ */
 export const electionTimeoutMinMs = 2000;
 export const electionTimeoutNodeTimeouts = 2;
 
-/** An election starts after a fixed delay (so that FAIL spreads), a random one, and one per rank. */
+/**
+ * An election starts after a fixed delay (so that FAIL spreads), a random one, and one per rank.
+ */
 export const electionDelayMs = 500;
 export const electionDelayRandomMs = 500;
 export const electionDelayPerRankMs = 1000;

@@ -1,8 +1,8 @@
 /**
- * CLUSTER FAILOVER, the orderly one: the replica tells its primary (MFSTART), the primary pauses its
- * writers and flags its headers PAUSED, the replica waits until it has processed all that the paused
- * primary had written, then holds an election that needs no FAIL (FORCEACK). No write is lost. Both
- * sides give up after five seconds.
+ * CLUSTER FAILOVER, the orderly one: the replica tells its primary (MFSTART), the primary pauses
+ * its writers and flags its headers PAUSED, the replica waits until it has processed all that the
+ * paused primary had written, then holds an election that needs no FAIL (FORCEACK). No write is
+ * lost. Both sides give up after five seconds.
  */
 import { type BusMessage, MessageFlag } from "./bus-message.ts";
 import type { ClusterContext } from "./context.ts";

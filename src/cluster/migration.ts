@@ -1,6 +1,6 @@
 /**
- * Replica migration: where one primary has replicas to spare and another, which used to have some, is
- * left without, the spare replica with the smallest ID moves over.
+ * Replica migration: where one primary has replicas to spare and another, which used to have some,
+ * is left without, the spare replica with the smallest ID moves over.
  * Source: Redis Cluster Specification, "Replica migration algorithm".
  */
 import { NodeFlag } from "./bus-message.ts";

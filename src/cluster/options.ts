@@ -5,7 +5,9 @@ export type EndpointType = "ip" | "hostname" | "unknown-endpoint";
 
 /** Directives that the core follows; see redis.conf 7.0 for each. */
 export interface ClusterOptions {
-  /** The client port that peers and clients are told: `tls-port` with `tls-cluster`, else `port`. */
+  /**
+   * The client port that peers and clients are told: `tls-port` with `tls-cluster`, else `port`.
+   */
   readonly port: number;
   /** With `tls-cluster`: the plain `port` beside it; else 0. */
   readonly plainPort: number;

@@ -1,4 +1,6 @@
-/** What the CLUSTER subcommands that only ask show: plain data in the order of Redis 7.0's replies. */
+/**
+ * What the CLUSTER subcommands that only ask show: plain data in the order of Redis 7.0's replies.
+ */
 import {
   MESSAGE_TYPE_LABELS,
   MessageType,
@@ -21,7 +23,10 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** One node in CLUSTER SLOTS: endpoint (null: RESP null), port, ID, then a map of what else is known. */
+/**
+ * One node in CLUSTER SLOTS: endpoint (null: RESP null), port, ID, then a map of what else is
+ * known.
+ */
 export interface SlotsNode {
   readonly endpoint: string | null;
   readonly port: number;
@@ -79,7 +84,10 @@ export class ClusterQueries {
     return this.context.myself.isPrimary;
   }
 
-  /** What this node claims for itself: nothing, while it is a replica. The bitmap must not be written. */
+  /**
+   * What this node claims for itself: nothing, while it is a replica. The bitmap must not be
+   * written.
+   */
   get claim(): { readonly configEpoch: number; readonly slots: Uint8Array } | null {
     const { myself } = this.context;
     return myself.isPrimary ? { configEpoch: myself.configEpoch, slots: myself.slots } : null;

@@ -1,4 +1,7 @@
-/** What each message of the bus does. The decoder has checked its form; here it is checked for sense. */
+/**
+ * What each message of the bus does. The decoder has checked its form; here it is checked for
+ * sense.
+ */
 import { unreachable } from "../base/assert.ts";
 import { type BusMessage, isPing, NodeFlag, type PingBody } from "./bus-message.ts";
 import type { ClusterContext } from "./context.ts";

@@ -17,7 +17,9 @@ export function setNodeAsPrimary(context: ClusterContext, node: ClusterNode): vo
   context.due.updateHealth = true;
 }
 
-/** A peer says that it is a replica. `primary` is null when we do not know the node that it names. */
+/**
+ * A peer says that it is a replica. `primary` is null when we do not know the node that it names.
+ */
 export function setNodeAsReplica(
   context: ClusterContext,
   node: ClusterNode,

@@ -1,8 +1,9 @@
 /**
  * Who owns which slot. Each primary claims its slots under its config epoch, in every message; for
- * each slot the claim with the greatest epoch wins, wherever it is heard first. Whoever hears an older
- * claim answers with an UPDATE that carries the newer one.
- * Source: Redis Cluster Specification, "Hash slots configuration propagation" and "UPDATE messages".
+ * each slot the claim with the greatest epoch wins, wherever it is heard first. Whoever hears an
+ * older claim answers with an UPDATE that carries the newer one.
+ * Source: Redis Cluster Specification, "Hash slots configuration propagation" and "UPDATE
+ * messages".
  */
 import { type BusMessage, SLOT_COUNT, type UpdateBody } from "./bus-message.ts";
 import type { ClusterContext } from "./context.ts";

@@ -1,6 +1,7 @@
 /**
- * What one node knows of its cluster: the nodes, the owner of each slot, the epochs. Only bookkeeping
- * lives here (both directions of each relation stay in step); decisions are made in the files beside.
+ * What one node knows of its cluster: the nodes, the owner of each slot, the epochs. Only
+ * bookkeeping lives here (both directions of each relation stay in step); decisions are made in the
+ * files beside.
  */
 import { assert } from "../base/assert.ts";
 import { NodeFlag, SLOT_BITMAP_BYTES, SLOT_COUNT } from "./bus-message.ts";
@@ -153,7 +154,9 @@ export class ClusterState {
     this.nodes.delete(node.id);
   }
 
-  /** A primary with a replica becomes a target of replica migration if it ever loses all of them. */
+  /**
+   * A primary with a replica becomes a target of replica migration if it ever loses all of them.
+   */
   attachReplica(primary: ClusterNode, replica: ClusterNode): void {
     assert(primary !== replica, "a node does not replicate itself");
     this.detachReplica(replica);

@@ -1,4 +1,7 @@
-/** Ten times a second: links, pings, failure detection, and what a replica owes its shard (clusterCron). */
+/**
+ * Ten times a second: links, pings, failure detection, and what a replica owes its shard
+ * (clusterCron).
+ */
 import { NodeFlag } from "./bus-message.ts";
 import type { ClusterContext } from "./context.ts";
 import { advanceElection } from "./election.ts";

@@ -1,4 +1,7 @@
-/** The least that a core needs to take part in a real cluster: TCP links, a ticker, replies. No data. */
+/**
+ * The least that a core needs to take part in a real cluster: TCP links, a ticker, replies. No
+ * data.
+ */
 import type { Socket, TCPSocketListener } from "bun";
 import { Prng } from "../../src/base/prng.ts";
 import { decodeMessage, encodeMessage } from "../../src/cluster/bus-codec.ts";

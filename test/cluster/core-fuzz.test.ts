@@ -1,4 +1,6 @@
-/** Well-formed nonsense from peers must neither throw nor break the tables. Replay with FUZZ_SEED. */
+/**
+ * Well-formed nonsense from peers must neither throw nor break the tables. Replay with FUZZ_SEED.
+ */
 import { expect, test } from "bun:test";
 import { Prng } from "../../src/base/prng.ts";
 import { type BusMessage, type MessageBody, NodeFlag } from "../../src/cluster/bus-message.ts";

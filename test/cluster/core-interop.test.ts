@@ -1,4 +1,7 @@
-/** The core as a member of a cluster of real redis-server nodes: each must take it for one of its own. */
+/**
+ * The core as a member of a cluster of real redis-server nodes: each must take it for one of its
+ * own.
+ */
 import { afterAll, expect, test } from "bun:test";
 import { describeWithTools } from "../support/oracle.ts";
 import type { RespClient } from "../support/resp-client.ts";

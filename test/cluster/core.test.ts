@@ -1,4 +1,7 @@
-/** Single decisions of the core, told as short stories. Paragraphs are of the Redis Cluster Specification. */
+/**
+ * Single decisions of the core, told as short stories. Paragraphs are of the Redis Cluster
+ * Specification.
+ */
 import { beforeEach, describe, expect, test } from "bun:test";
 import { Prng } from "../../src/base/prng.ts";
 import {

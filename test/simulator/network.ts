@@ -1,7 +1,8 @@
 /**
- * A virtual network of TCP-like connections: delay, loss, partitions in either direction. What is sent
- * on one connection arrives in order. A partition holds bytes back (TCP sends again); loss drops single
- * messages, which is harsher than TCP. Refused and vanished peers look as they do to a real socket.
+ * A virtual network of TCP-like connections: delay, loss, partitions in either direction. What is
+ * sent on one connection arrives in order. A partition holds bytes back (TCP sends again); loss
+ * drops single messages, which is harsher than TCP. Refused and vanished peers look as they do to a
+ * real socket.
  */
 import type { Prng } from "../../src/base/prng.ts";
 

@@ -1,5 +1,6 @@
 /**
- * Runs a scenario under several seeds. A failure prints the seed and what happened last; replay it with
+ * Runs a scenario under several seeds. A failure prints the seed and what happened last; replay it
+ * with
  * SIM_SEED=<seed> npx bun test test/simulator -t "<scenario>"; SIM_RUNS=<n> tries n seeds each.
  */
 import { test } from "bun:test";

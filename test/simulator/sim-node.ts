@@ -1,4 +1,7 @@
-/** One virtual machine: a core, a disk that survives crashes, and a replication offset that stands for data. */
+/**
+ * One virtual machine: a core, a disk that survives crashes, and a replication offset that stands
+ * for data.
+ */
 import type { Prng } from "../../src/base/prng.ts";
 import { decodeMessage, encodeMessage } from "../../src/cluster/bus-codec.ts";
 import { ClusterCore } from "../../src/cluster/core.ts";

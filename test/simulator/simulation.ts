@@ -1,4 +1,6 @@
-/** A cluster of virtual machines under one virtual clock; all that happens follows from the seed. */
+/**
+ * A cluster of virtual machines under one virtual clock; all that happens follows from the seed.
+ */
 import { Prng } from "../../src/base/prng.ts";
 import type { ClusterOptions } from "../../src/cluster/options.ts";
 import { BrokenInvariant, Invariants, viewOf } from "./checks.ts";
