@@ -45,7 +45,8 @@ describeWithTools(["redis-server"], "a core among real nodes", () => {
   const shells: BusShell[] = [];
   afterAll(async () => {
     for (const shell of shells) shell.stop();
-    for (const { client, server } of reals) {
+    // The one that came back first: the one that was killed owns the directory.
+    for (const { client, server } of reals.toReversed()) {
       client.close();
       await server.stop();
     }
@@ -139,8 +140,8 @@ describeWithTools(["redis-server"], "a core among real nodes", () => {
     );
     await until(async () => (await text(second, "INFO")).includes("cluster_state:ok"));
 
-    reals[0] = await startReal("one.example", port, directory);
-    const back = reals[0];
+    const back = await startReal("one.example", port, directory);
+    reals.push(back);
     await until(async () => {
       const view = await text(back, "NODES");
       return lineOf(view, back.id).includes(` myself,slave ${replica.id} `);
