@@ -111,6 +111,7 @@ class Server {
   private readonly node: Node;
   private readonly listener: Listener;
   private readonly data: DataServices;
+  private cluster: ClusterRuntime | undefined;
   private pidFile = "";
   private ending = false;
 
@@ -178,6 +179,7 @@ class Server {
         process.exit(1);
       }
       data.replication.begin(history);
+      this.cluster?.dataLoaded();
       this.sayReady();
     });
   }
@@ -219,6 +221,7 @@ class Server {
       log.warning(`Failed listening on port ${busPort} (cluster), aborting.`);
       return false;
     }
+    this.cluster = cluster;
     node.cluster = cluster;
     node.addHandlers(clusterHandlers(cluster));
     cluster.start();

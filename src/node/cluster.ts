@@ -56,6 +56,8 @@ export interface ClusterReplication {
   readonly loading: boolean;
   startReplicating(host: string, port: number): void;
   becomePrimary(): void;
+  /** While writes are paused for a manual failover nothing may move the offset. */
+  pausePings(paused: boolean): void;
 }
 
 export interface ClusterModules {
@@ -111,6 +113,10 @@ const clusterDirectives = [
   "port",
 ] as const;
 
+/** clusterCron's period, and how early a timer may come. */
+const tickPeriodMs = 100;
+const tickToleranceMs = 5;
+
 /** One node's cluster: carries events to the core and performs its effects, strictly in order. */
 export class ClusterRuntime implements ClusterHooks, BusEvents {
   readonly core: ClusterCore;
@@ -118,6 +124,7 @@ export class ClusterRuntime implements ClusterHooks, BusEvents {
   private handling = false;
   private lastFacts: ReplicationFacts = { offset: -1, lastContactMs: -1, loading: false };
   private adminReply: AdminReply | undefined;
+  private lastTickMs = 0;
 
   constructor(
     readonly node: Node,
@@ -268,8 +275,10 @@ export class ClusterRuntime implements ClusterHooks, BusEvents {
       case "pauseWrites":
         node.pauses.begin("failover", "write", effect.untilMs);
         node.applyPauses(node.modules.clock.nowMs());
+        modules.replication.pausePings(true);
         return;
       case "resumeWrites":
+        modules.replication.pausePings(false);
         node.pauses.end("failover");
         node.applyPauses(node.modules.clock.nowMs());
         return;
@@ -345,7 +354,11 @@ export class ClusterRuntime implements ClusterHooks, BusEvents {
     return this.modules.bus.buffersOf(linkId);
   }
 
-  cron(): void {
+  /** The node's cron comes `hz` times a second; the core's clock ticks ten times. */
+  cron(nowMs: number): void {
+    const elapsedMs = nowMs - this.lastTickMs;
+    if (elapsedMs >= 0 && elapsedMs < tickPeriodMs - tickToleranceMs) return;
+    this.lastTickMs = nowMs;
     this.tell({ kind: "tick" });
   }
 
