@@ -35,6 +35,7 @@ const LINE_MAX: u32 = 65536;
 /** What a client may send before it has authenticated. */
 const UNAUTHENTICATED_ARGUMENTS: i64 = 10;
 const UNAUTHENTICATED_BULK: i64 = 16384;
+const UNAUTHENTICATED_QUERY: f64 = 1048576;
 /** A raw string begins with its length; see keyspace/entry.ts. */
 const RAW_HEADER: usize = 4;
 
@@ -149,7 +150,11 @@ export function adoptQuery(client: ClientState, source: usize, length: u32): boo
   return true;
 }
 
+/** Gives back the query buffer and the list of arguments; no command may be in hand. */
 export function dropQuery(client: ClientState): void {
+  free(client.parsed);
+  client.parsed = 0;
+  client.parsedCapacity = 0;
   if (client.query == 0) return;
   Stats.add(Stat.ClientMemory, -(<f64>client.queryCapacity));
   free(client.query);
@@ -182,9 +187,17 @@ function compactQuery(client: ClientState): void {
   client.commandStart = 0;
 }
 
+/** Whether the query buffer may hold `bytes`; what MULTI has queued counts too (readQueryFromClient). */
+function mayHold(client: ClientState, bytes: u64): bool {
+  if ((client.flags & ClientFlag.Primary) != 0) return true;
+  const total = <f64>bytes + <f64>client.queuedBytes;
+  if (total > UNAUTHENTICATED_QUERY && (client.flags & ClientFlag.NeedsAuth) != 0) return false;
+  return total <= Settings.value(Setting.QueryBufferLimit);
+}
+
 function growQuery(client: ClientState, length: u32): bool {
   const wanted = <u64>client.queryLength + <u64>length;
-  if (<f64>wanted > Settings.value(Setting.QueryBufferLimit)) return false;
+  if (!mayHold(client, wanted)) return false;
   if (wanted <= <u64>client.queryCapacity) return true;
   const size = <usize>max<u64>(wanted, min<u64>(wanted * 2, wanted + (16 << 20)));
   if (!canAllocate(size)) return false;
@@ -232,10 +245,10 @@ function beginArray(client: ClientState): Parse {
   const start = client.query + client.position;
   const end = client.query + client.queryLength;
   const lineEnd = findLineEnd(start, end);
-  if (lineEnd == 0) {
-    if (end - start > LINE_MAX) return broken("ERR Protocol error: too big mbulk count string");
-    return Parse.Incomplete;
+  if ((lineEnd == 0 ? end : lineEnd) - start > LINE_MAX) {
+    return broken("ERR Protocol error: too big mbulk count string");
   }
+  if (lineEnd == 0) return Parse.Incomplete;
   const valid = parseInt64(start + 1, <i32>(lineEnd - start - 1));
   const count = parsedInt64();
   if (!valid || count > i32.MAX_VALUE) {
@@ -289,10 +302,10 @@ function beginBulk(client: ClientState): Parse {
   const start = client.query + client.position;
   const end = client.query + client.queryLength;
   const lineEnd = start < end ? findLineEnd(start, end) : 0;
-  if (lineEnd == 0) {
-    if (end - start > LINE_MAX) return broken("ERR Protocol error: too big bulk count string");
-    return Parse.Incomplete;
+  if ((lineEnd == 0 ? end : lineEnd) - start > LINE_MAX) {
+    return broken("ERR Protocol error: too big bulk count string");
   }
+  if (lineEnd == 0) return Parse.Incomplete;
   if (load<u8>(start) != 36) {
     beginError();
     errorText("ERR Protocol error: expected '$', got '");
@@ -405,9 +418,6 @@ export function releaseParser(client: ClientState): void {
   releaseOwned(client);
   free(client.bulk);
   client.bulk = 0;
-  free(client.parsed);
-  client.parsed = 0;
-  client.parsedCapacity = 0;
   dropQuery(client);
 }
 
@@ -423,10 +433,12 @@ function parseInline(client: ClientState): Parse {
   let lineEnd = start;
   // A zero byte hides the end of the line, as from Redis's strchr.
   while (lineEnd < end && load<u8>(lineEnd) != 10 && load<u8>(lineEnd) != 0) lineEnd++;
-  if (lineEnd == end || load<u8>(lineEnd) == 0) {
-    if (end - start > LINE_MAX) return broken("ERR Protocol error: too big inline request");
-    return Parse.Incomplete;
+  const hidden = lineEnd == end || load<u8>(lineEnd) == 0;
+  // A whole line is measured as well, so that it does not matter how it was cut.
+  if ((hidden ? end : lineEnd) - start > LINE_MAX) {
+    return broken("ERR Protocol error: too big inline request");
   }
+  if (hidden) return Parse.Incomplete;
   client.position = <u32>(lineEnd - client.query) + 1;
   if (lineEnd > start && load<u8>(lineEnd - 1) == 13) lineEnd--;
   client.parsedCount = 0;
@@ -436,6 +448,10 @@ function parseInline(client: ClientState): Parse {
   }
   client.argumentsLeft = 0;
   if (client.parsedCount == 0) return Parse.Empty;
+  // A primary sends arrays: anything else means that the stream was lost.
+  if ((client.flags & ClientFlag.Primary) != 0) {
+    return broken("ERR Protocol error: Master using the inline protocol. Desync?");
+  }
   setArguments(client.parsedCount, client.parsed);
   return Parse.Command;
 }
