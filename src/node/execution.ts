@@ -1,6 +1,6 @@
 import {
   ClientFlag,
-  type Command,
+  Command,
   CommandStat,
   Client as Field,
   Frame,
@@ -118,7 +118,7 @@ export class Execution {
           if (this.mustStop(client)) return;
           break;
         case Yield.Host:
-          if (!this.runHost(client)) return;
+          if (!this.pong(client) && !this.runHost(client)) return;
           answered = 1;
           break;
         case Yield.Redirect:
@@ -315,6 +315,28 @@ export class Execution {
     engine.reply(latin1(`-${text}\r\n`));
   }
 
+  /**
+   * A bare PING, which health checks and pools send all the time, is answered without the objects that other
+   * host commands make. False when it is anything else.
+   */
+  private pong(client: Client): boolean {
+    const { engine } = this;
+    if (engine.frameWord(Frame.CommandId) !== Command.Ping || engine.argumentCount !== 1)
+      return false;
+    const special = ClientFlag.Subscribed | ClientFlag.ReplyOff | ClientFlag.ReplySkip;
+    if ((engine.clientFlags(client.handle) & special) !== 0) return false;
+    const { clock } = this.node.modules;
+    const startedMs = clock.monotonicMs();
+    client.hostCommand = "ping";
+    const sent = engine.reply(pongBytes);
+    const stat = this.node.commandStats.of("ping");
+    const elapsed = (clock.monotonicMs() - startedMs) * 1000;
+    stat.calls++;
+    stat.microseconds += elapsed;
+    if (this.node.tuning.trackLatency) stat.latency.add(elapsed, 1);
+    return sent;
+  }
+
   /** False when the client is not to be resumed now. */
   private runHost(client: Client): boolean {
     const { engine } = this;
@@ -407,3 +429,5 @@ export class Execution {
 }
 
 const newline = 0x0a;
+
+const pongBytes = latin1("+PONG\r\n");
