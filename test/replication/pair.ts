@@ -16,11 +16,17 @@ export interface Peer {
 export class Peers {
   private readonly peers: Peer[] = [];
 
-  async start(kind: Kind, args: readonly string[] = [], directory?: string): Promise<Peer> {
+  async start(
+    kind: Kind,
+    args: readonly string[] = [],
+    directory?: string,
+    port?: number,
+  ): Promise<Peer> {
     const server = await startServer({
       real: kind === "redis",
       args: ["--repl-diskless-sync-delay", "0", "--enable-debug-command", "yes", ...args],
       ...(directory === undefined ? {} : { directory }),
+      ...(port === undefined ? {} : { port }),
     });
     const peer = { kind, server, client: await server.connect() };
     this.peers.push(peer);
