@@ -10,6 +10,8 @@ const servers: TestServer[] = [];
 
 afterEach(async () => {
   for (const shell of shells.splice(0)) shell.stop();
+  // By force: an orderly end would wait for replicas that are gone.
+  for (const { process } of servers) process.kill("SIGKILL");
   await Promise.all(servers.splice(0).map((server) => server.stop()));
 });
 
