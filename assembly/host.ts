@@ -1,23 +1,32 @@
 /** Calls of the host that are not commands: set-up, clients, slots, expiry, counters. */
 import { ClientFlag, Stat } from "./abi";
-import { ClientState, unlinkClient } from "./base/client";
-import { Settings, Streams, initFrame, now, publish, setClient, setNow } from "./base/frame";
 import { copyBytes } from "./base/bytes";
+import { ClientState, unlinkClient } from "./base/client";
+import {
+  initFrame,
+  journalOn,
+  now,
+  publish,
+  Settings,
+  Streams,
+  setClient,
+  setNow,
+} from "./base/frame";
 import { canAllocate, initMemory, usedMemory } from "./base/memory";
 import { Stats } from "./base/stats";
 import { refreshStats } from "./dispatch";
-import { journalOn } from "./base/frame";
-import { Journal } from "./journal";
+import { endUnit, Journal } from "./journal";
 import {
-  SlotWalk,
   countDatabases,
   databaseAt,
   databaseExists,
   find,
   initDatabases,
+  SlotWalk,
 } from "./keyspace/database";
 import { Entry } from "./keyspace/entry";
-import { deleteFound, expireSlice, refreshClock } from "./keyspace/keyspace";
+import { expireSlice } from "./keyspace/expiry";
+import { deleteFound, refreshClock } from "./keyspace/keyspace";
 import { freeQueue } from "./keyspace/transaction";
 import { unwatchAll } from "./keyspace/watch";
 import { releaseParser } from "./protocol/resp";
@@ -26,7 +35,7 @@ import { seedRandom } from "./types/generic";
 /** Prepares the instance; 0 when its memory is too small. */
 export function init(seedLow: u32, seedHigh: u32, databaseCount: u32): i32 {
   if (!initMemory() || !canAllocate(8 << 20)) return 0;
-  const seed = (<u64>seedHigh << 32) | seedLow;
+  const seed = ((<u64>seedHigh) << 32) | seedLow;
   initFrame();
   initDatabases(databaseCount, seed);
   seedRandom(seed);
@@ -38,6 +47,8 @@ export function init(seedLow: u32, seedHigh: u32, databaseCount: u32): i32 {
 
 export function clientFree(ptr: usize): void {
   const state = ClientState.at(ptr);
+  // What EXEC has done so far stands; the rest of its queue never runs.
+  if ((state.flags & ClientFlag.Executing) != 0) endUnit();
   freeQueue(state);
   unwatchAll(ptr);
   releaseParser(state);

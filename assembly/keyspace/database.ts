@@ -10,11 +10,12 @@
  *   bucket   +0 12 x u8 tag (0: free)   +12 u16 which entries expire   +14 u8 overflow   +15 unused
  *            +16 12 x u32 address of the entry
  */
-import { hash32 } from "../base/hash";
+
+import { Stat } from "../abi";
 import { bytesEqual } from "../base/bytes";
+import { hash32 } from "../base/hash";
 import { alloc, canAllocate, free } from "../base/memory";
 import { Stats } from "../base/stats";
-import { Stat } from "../abi";
 import { Entry, freeEntry } from "./entry";
 
 export const SLOT_COUNT: u32 = 16384;
@@ -63,7 +64,7 @@ export class Database {
   unused: f64;
 
   @inline table(slot: u32): SlotTable {
-    return changetype<SlotTable>(this.tables + (<usize>slot << 5));
+    return changetype<SlotTable>(this.tables + ((<usize>slot) << 5));
   }
 }
 
@@ -74,8 +75,8 @@ let hashSeed: u64 = 0;
 export function initDatabases(count: u32, seed: u64): void {
   databaseCount = count;
   hashSeed = seed;
-  databases = alloc(<usize>count << 2);
-  memory.fill(databases, 0, <usize>count << 2);
+  databases = alloc((<usize>count) << 2);
+  memory.fill(databases, 0, (<usize>count) << 2);
 }
 
 export function countDatabases(): u32 {
@@ -84,7 +85,7 @@ export function countDatabases(): u32 {
 
 /** The database with that index, made when it is first asked for; the caller has checked the index and memory. */
 export function databaseAt(index: u32): Database {
-  const cell = databases + (<usize>index << 2);
+  const cell = databases + ((<usize>index) << 2);
   const known = load<usize>(cell);
   if (known != 0) return changetype<Database>(known);
   const made = newDatabase(index);
@@ -94,7 +95,7 @@ export function databaseAt(index: u32): Database {
 
 /** Whether the database was ever used (0: it is empty). */
 export function databaseExists(index: u32): bool {
-  return index < databaseCount && load<usize>(databases + (<usize>index << 2)) != 0;
+  return index < databaseCount && load<usize>(databases + ((<usize>index) << 2)) != 0;
 }
 
 export function databaseBytes(): usize {
@@ -120,14 +121,14 @@ export function swapDatabases(a: u32, b: u32): void {
   const second = databaseAt(b);
   first.index = b;
   second.index = a;
-  store<usize>(databases + (<usize>a << 2), changetype<usize>(second));
-  store<usize>(databases + (<usize>b << 2), changetype<usize>(first));
+  store<usize>(databases + ((<usize>a) << 2), changetype<usize>(second));
+  store<usize>(databases + ((<usize>b) << 2), changetype<usize>(first));
 }
 
 /** Puts an empty database in the place of `database`, which the caller owns from now on. */
 export function replaceDatabase(database: Database): Database {
   const fresh = newDatabase(database.index);
-  store<usize>(databases + (<usize>database.index << 2), changetype<usize>(fresh));
+  store<usize>(databases + ((<usize>database.index) << 2), changetype<usize>(fresh));
   return fresh;
 }
 
@@ -170,7 +171,7 @@ export function find(database: Database, slot: u32, key: usize, length: u32): us
     let matches = i8x16.bitmask(i8x16.eq(v128.load(bucket), wanted)) & TAG_MASK;
     while (matches != 0) {
       const at = <u32>ctz(matches);
-      const cell = bucket + 16 + (<usize>at << 2);
+      const cell = bucket + 16 + ((<usize>at) << 2);
       const e = load<usize>(cell);
       if (Entry.keyLength(e) == length && bytesEqual(Entry.keyPtr(e), key, length)) {
         foundCell = cell;
@@ -189,8 +190,8 @@ export function find(database: Database, slot: u32, key: usize, length: u32): us
 /** Puts a reshaped entry in the place of the one just found; keeps the slot's count of expiring keys. */
 export function replaceFound(database: Database, slot: u32, e: usize): void {
   store<usize>(foundCell, e);
-  const maskPtr = foundCell - 16 - (<usize>foundIndex << 2) + 12;
-  const bit = <u32>1 << foundIndex;
+  const maskPtr = foundCell - 16 - ((<usize>foundIndex) << 2) + 12;
+  const bit = (<u32>1) << foundIndex;
   const mask = <u32>load<u16>(maskPtr);
   const had = (mask & bit) != 0;
   const has = Entry.expires(e);
@@ -248,7 +249,7 @@ function place(table: SlotTable, e: usize, hash: u32): void {
     if (free != 0) {
       const at = <u32>ctz(free);
       store<u8>(bucket + at, <u8>Hash.tag(hash));
-      store<usize>(bucket + 16 + (<usize>at << 2), e);
+      store<usize>(bucket + 16 + ((<usize>at) << 2), e);
       if (Entry.expires(e)) store<u16>(bucket, <u16>(<u32>load<u16>(bucket, 12) | (1 << at)), 12);
       return;
     }
@@ -271,7 +272,7 @@ function resizeTable(table: SlotTable, bucketCount: u32): void {
     const bucket = old + <usize>index * BUCKET;
     let taken = i8x16.bitmask(v128.load(bucket)) & TAG_MASK;
     while (taken != 0) {
-      const e = load<usize>(bucket + 16 + (<usize>ctz(taken) << 2));
+      const e = load<usize>(bucket + 16 + ((<usize>ctz(taken)) << 2));
       place(table, e, Hash.of(Entry.keyPtr(e), Entry.keyLength(e)));
       taken &= taken - 1;
     }
@@ -282,11 +283,11 @@ function resizeTable(table: SlotTable, bucketCount: u32): void {
 /** Takes the entry just found out of its table; the entry itself is the caller's. */
 export function removeFound(database: Database, slot: u32): void {
   const table = database.table(slot);
-  const bucket = foundCell - 16 - (<usize>foundIndex << 2);
+  const bucket = foundCell - 16 - ((<usize>foundIndex) << 2);
   const e = load<usize>(foundCell);
   store<u8>(bucket + foundIndex, 0);
   const mask = <u32>load<u16>(bucket, 12);
-  const bit = <u32>1 << foundIndex;
+  const bit = (<u32>1) << foundIndex;
   if ((mask & bit) != 0) {
     store<u16>(bucket, <u16>(mask ^ bit), 12);
     table.expires--;
@@ -325,10 +326,10 @@ export function removeFound(database: Database, slot: u32): void {
 export function nextOccupied(database: Database, slot: u32): u32 {
   if (slot >= SLOT_COUNT) return SLOT_COUNT;
   let word = slot >> 5;
-  let bits = load<u32>(database.occupied + (<usize>word << 2)) & (~0 << (slot & 31));
+  let bits = load<u32>(database.occupied + ((<usize>word) << 2)) & (~0 << (slot & 31));
   while (bits == 0) {
     if (++word == SLOT_COUNT >> 5) return SLOT_COUNT;
-    bits = load<u32>(database.occupied + (<usize>word << 2));
+    bits = load<u32>(database.occupied + ((<usize>word) << 2));
   }
   return (word << 5) + <u32>ctz(bits);
 }
@@ -344,8 +345,7 @@ export class SlotWalk {
     SlotWalk.buckets = table.buckets;
     SlotWalk.bucketCount = table.bucketCount;
     SlotWalk.index = 0;
-    SlotWalk.bits =
-      table.bucketCount == 0 ? 0 : i8x16.bitmask(v128.load(table.buckets)) & TAG_MASK;
+    SlotWalk.bits = table.bucketCount == 0 ? 0 : i8x16.bitmask(v128.load(table.buckets)) & TAG_MASK;
   }
 
   static next(): usize {
@@ -364,10 +364,10 @@ export class SlotWalk {
 function collectRange(bucket: usize, from: u32, to: u32, cells: usize, count: u32): u32 {
   let taken = i8x16.bitmask(v128.load(bucket)) & TAG_MASK;
   while (taken != 0) {
-    const e = load<usize>(bucket + 16 + (<usize>ctz(taken) << 2));
+    const e = load<usize>(bucket + 16 + ((<usize>ctz(taken)) << 2));
     const hash = Hash.of(Entry.keyPtr(e), Entry.keyLength(e));
     if (hash >= from && hash <= to) {
-      store<usize>(cells + (<usize>count << 2), e);
+      store<usize>(cells + ((<usize>count) << 2), e);
       count++;
     }
     taken &= taken - 1;
@@ -390,7 +390,7 @@ export function scanBucket(table: SlotTable, from: u32, cells: usize): u32 {
     return 0;
   }
   let index = Hash.home(from, bucketCount);
-  const nextStart = ((<u64>(index + 1) << 32) + bucketCount - 1) / bucketCount;
+  const nextStart = (((<u64>(index + 1)) << 32) + bucketCount - 1) / bucketCount;
   const to = index + 1 == bucketCount ? u32.MAX_VALUE : <u32>(nextStart - 1);
   scanNext = index + 1 == bucketCount ? 0 : <u32>nextStart;
   let count: u32 = 0;
@@ -413,7 +413,7 @@ export function randomEntry(database: Database, random: u32): usize {
   let rank = <u32>((<u64>random * <u64>database.keys) >> 32);
   let group: u32 = 0;
   while (true) {
-    const keys = load<u32>(database.groups + (<usize>group << 2));
+    const keys = load<u32>(database.groups + ((<usize>group) << 2));
     if (rank < keys) break;
     rank -= keys;
     group++;
@@ -467,7 +467,7 @@ function checkBuckets(table: SlotTable): bool {
     for (let at: u32 = 0; at < WIDTH; at++) {
       const tag = <u32>load<u8>(bucket + at);
       if (tag == 0) continue;
-      const e = load<usize>(bucket + 16 + (<usize>at << 2));
+      const e = load<usize>(bucket + 16 + ((<usize>at) << 2));
       if (Hash.tag(Hash.of(Entry.keyPtr(e), Entry.keyLength(e))) != tag) return false;
       if (Entry.expires(e)) expiring |= 1 << at;
     }
@@ -502,7 +502,7 @@ export function checkDatabase(database: Database): bool {
   for (let group: u32 = 0; group < SLOT_COUNT >> 7; group++) {
     let used: u32 = 0;
     for (let at: u32 = 0; at < 128; at++) used += database.table((group << 7) + at).used;
-    if (used != load<u32>(database.groups + (<usize>group << 2))) return false;
+    if (used != load<u32>(database.groups + ((<usize>group) << 2))) return false;
   }
   for (let slot: u32 = 0; slot < SLOT_COUNT; slot++) {
     const table = database.table(slot);

@@ -6,8 +6,8 @@ import { Stat } from "../abi";
 import { canAllocate } from "../base/memory";
 import { Stats } from "../base/stats";
 import {
-  Database,
   countDatabases,
+  Database,
   databaseAt,
   databaseBytes,
   databaseExists,
@@ -64,7 +64,7 @@ function flushOne(index: u32, lazily: bool): void {
     return;
   }
   Stats.add(Stat.LazyfreePending, database.keys);
-  store<usize>(garbage + (<usize>garbageCount << 2), changetype<usize>(database));
+  store<usize>(garbage + ((<usize>garbageCount) << 2), changetype<usize>(database));
   garbageCount++;
 }
 
@@ -77,7 +77,7 @@ function discard(database: Database): void {
 /** One slice of lazy freeing: about `budget` keys. Answers how many keys are left. */
 export function reclaim(budget: u32): u32 {
   if (held || garbageCount == 0) return 0;
-  const last = garbage + (<usize>(garbageCount - 1) << 2);
+  const last = garbage + ((<usize>(garbageCount - 1)) << 2);
   const database = changetype<Database>(load<usize>(last));
   const freed = freeSome(database, budget);
   Stats.add(Stat.LazyfreePending, -(<f64>freed));

@@ -1,21 +1,11 @@
 /** What commands do with keys: look up, write, expire, delete. All writes to the keyspace pass through here. */
 import { ClientFlag, Encoding, Gate, MaxMemoryPolicy, Setting, Stat, ValueType } from "../abi";
-import { Settings, client, clientFlags, gates, isReplica, now } from "../base/frame";
 import { ClientState } from "../base/client";
+import { client, clientFlags, gates, isReplica, now, Settings } from "../base/frame";
 import { Stats } from "../base/stats";
 import { Journal } from "../journal";
 import { keySlot } from "../protocol/crc16";
-import {
-  Database,
-  databaseAt,
-  find,
-  insertSearched,
-  nextOccupied,
-  removeFound,
-  replaceFound,
-  SLOT_COUNT,
-  SlotWalk,
-} from "./database";
+import { Database, databaseAt, find, insertSearched, removeFound, replaceFound } from "./database";
 import { Entry, freeEntry, freeValue, newEntry, reshape, withExpiry } from "./entry";
 import { beforeWrite } from "./watch";
 
@@ -223,92 +213,4 @@ export function isString(e: usize): bool {
 
 export function isInlineEncoding(encoding: u32): bool {
   return encoding == Encoding.Inline || encoding == Encoding.InlineRaw;
-}
-
-// Active expiry.
-
-/** Where the next slice goes on. */
-let cycleDatabase: u32 = 0;
-let cycleSlot: u32 = 0;
-
-/**
- * One slice of active expiry: looks at up to `budget` entries of slots in which something is due, deletes the
- * expired ones, and learns each slot's next expiry on the way. Answers how many it deleted.
- */
-export function expireSlice(databaseTotal: u32, exists: (index: u32) => bool, budget: u32): u32 {
-  let deleted: u32 = 0;
-  let looked: u32 = 0;
-  const start = cycleDatabase;
-  for (let round: u32 = 0; round <= databaseTotal; round++) {
-    const index = (start + round) % databaseTotal;
-    if (index != cycleDatabase) {
-      cycleDatabase = index;
-      cycleSlot = 0;
-    }
-    if (!exists(index)) continue;
-    const database = databaseAt(index);
-    if (database.expires == 0) {
-      database.averageTtl = 0;
-      continue;
-    }
-    let slot = nextOccupied(database, cycleSlot);
-    while (slot < SLOT_COUNT) {
-      const table = database.table(slot);
-      if (table.expires != 0 && table.nextExpiry < <f64>now) {
-        const before = deleted;
-        looked += table.used;
-        deleted += expireSlot(database, slot);
-        if (deleted == before) looked += 1;
-        if (looked >= budget) {
-          cycleSlot = slot + 1;
-          return deleted;
-        }
-      }
-      slot = nextOccupied(database, slot + 1);
-    }
-    cycleSlot = 0;
-  }
-  return deleted;
-}
-
-/** Expired entries of one slot, collected before any is deleted, as deleting moves the table. */
-const dueCells: usize = memory.data(512 * 4, 16);
-const DUE_MAX: u32 = 512;
-
-/** Deletes what has expired in the slot (up to 512 entries); learns the time of its next expiry. */
-function expireSlot(database: Database, slot: u32): u32 {
-  const table = database.table(slot);
-  let due: u32 = 0;
-  let next: f64 = Infinity;
-  let sum: f64 = 0;
-  let count: f64 = 0;
-  SlotWalk.start(table);
-  for (let e = SlotWalk.next(); e != 0; e = SlotWalk.next()) {
-    if (!Entry.expires(e)) continue;
-    const at = Entry.expireAt(e);
-    if (at < now) {
-      if (due == DUE_MAX) {
-        next = <f64>at;
-        break;
-      }
-      store<usize>(dueCells + (<usize>due << 2), e);
-      due++;
-      continue;
-    }
-    sum += <f64>(at - now);
-    count += 1;
-    if (<f64>at < next) next = <f64>at;
-  }
-  table.nextExpiry = next;
-  if (count > 0) {
-    const average = sum / count;
-    const known = database.averageTtl;
-    database.averageTtl = known == 0 ? average : known * 0.98 + average * 0.02;
-  }
-  for (let i: u32 = 0; i < due; i++) {
-    const e = load<usize>(dueCells + (<usize>i << 2));
-    find(database, slot, Entry.keyPtr(e), Entry.keyLength(e));
-    deleteExpired(database, slot, e);
-  }
-  return due;
 }

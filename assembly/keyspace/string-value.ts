@@ -4,7 +4,7 @@ import { copyBytes } from "../base/bytes";
 import { ClientState } from "../base/client";
 import { client } from "../base/frame";
 import { alloc, canAllocate, free, resize, usableSize } from "../base/memory";
-import { int64Length, parseInt64, parsedInt64, writeInt64 } from "../protocol/number";
+import { int64Length, parsedInt64, parseInt64, writeInt64 } from "../protocol/number";
 import { takeOwned } from "../protocol/resp";
 import { Database } from "./database";
 import { Entry, INLINE_MAX, RAW_HEADER } from "./entry";
@@ -32,7 +32,7 @@ export function view(e: usize, buffer: u32): void {
     return;
   }
   if (encoding == Encoding.Int) {
-    View.ptr = textBuffers + (<usize>buffer << 5);
+    View.ptr = textBuffers + ((<usize>buffer) << 5);
     View.length = <u32>writeInt64(View.ptr, Entry.integer(e));
     return;
   }
@@ -87,9 +87,7 @@ export function setBytes(
   expireAt: i64,
 ): void {
   if (length <= INLINE_MAX) {
-    const target = shape(
-      database, slot, key, keyLength, e, Encoding.Inline, expireAt, length,
-    );
+    const target = shape(database, slot, key, keyLength, e, Encoding.Inline, expireAt, length);
     copyBytes(Entry.inlinePtr(target), value, length);
     return;
   }
@@ -132,12 +130,17 @@ function shape(
 ): usize {
   if (e == 0) {
     return addEntry(
-      database, slot, key, keyLength, ValueType.String, encoding, expireAt, inlineLength,
+      database,
+      slot,
+      key,
+      keyLength,
+      ValueType.String,
+      encoding,
+      expireAt,
+      inlineLength,
     );
   }
-  return reshapeFound(
-    database, slot, e, ValueType.String, encoding, expireAt, inlineLength, 0,
-  );
+  return reshapeFound(database, slot, e, ValueType.String, encoding, expireAt, inlineLength, 0);
 }
 
 /**
@@ -153,7 +156,14 @@ export function growString(database: Database, slot: u32, e: usize, length: u32)
   if (length <= INLINE_MAX) {
     const isInt = encoding == Encoding.Int;
     const target = reshapeFound(
-      database, slot, e, ValueType.String, Encoding.InlineRaw, expireAt, length, isInt ? 0 : had,
+      database,
+      slot,
+      e,
+      ValueType.String,
+      Encoding.InlineRaw,
+      expireAt,
+      length,
+      isInt ? 0 : had,
     );
     const ptr = Entry.inlinePtr(target);
     if (isInt) copyBytes(ptr, View.ptr, had);
@@ -166,9 +176,7 @@ export function growString(database: Database, slot: u32, e: usize, length: u32)
   store<u32>(raw, length);
   memory.copy(raw + RAW_HEADER, View.ptr, had);
   memory.fill(raw + RAW_HEADER + had, 0, length - had);
-  const target = reshapeFound(
-    database, slot, e, ValueType.String, Encoding.Raw, expireAt, 0, 0,
-  );
+  const target = reshapeFound(database, slot, e, ValueType.String, Encoding.Raw, expireAt, 0, 0);
   store<usize>(Entry.payload(target), raw);
   return raw + RAW_HEADER;
 }

@@ -4,15 +4,15 @@
  * so that host commands inside a transaction are answered in their place.
  */
 import { ClientFlag, Stat } from "../abi";
+import { copyBytes } from "../base/bytes";
 import { ClientState } from "../base/client";
 import { Arg, argc, changeFlags, client, clientFlags, setArguments, slot } from "../base/frame";
-import { copyBytes } from "../base/bytes";
 import { alloc, free, usableSize } from "../base/memory";
 import { Stats } from "../base/stats";
 import { beginUnit, endUnit } from "../journal";
 import { replyArray, replyError, replyNullArray, replyOk } from "../protocol/reply";
 import { slotOf } from "./keyspace";
-import { unwatchAll, watchKey, watchedExpired } from "./watch";
+import { unwatchAll, watchedExpired, watchKey } from "./watch";
 
 /*
  *  QueuedCommand, 16 bytes, followed by `count` pairs of address and length, then the argument bytes
@@ -35,7 +35,7 @@ if (offsetof<QueuedCommand>() != 16) ERROR("QueuedCommand must be 16 bytes");
 
 /** Bytes that queueing the command in hand needs. */
 export function queuedSize(): usize {
-  let bytes: usize = 16 + (<usize>argc << 3);
+  let bytes: usize = 16 + ((<usize>argc) << 3);
   for (let i: u32 = 0; i < argc; i++) bytes += Arg.length(i);
   return bytes;
 }
@@ -48,12 +48,12 @@ export function queueCommand(row: usize, flags: u32): void {
   queued.next = 0;
   queued.row = row;
   queued.count = argc;
-  let bytes = queued.pairs + (<usize>argc << 3);
+  let bytes = queued.pairs + ((<usize>argc) << 3);
   for (let i: u32 = 0; i < argc; i++) {
     const length = Arg.length(i);
     copyBytes(bytes, Arg.ptr(i), length);
-    store<usize>(queued.pairs + (<usize>i << 3), bytes);
-    store<u32>(queued.pairs + (<usize>i << 3), length, 4);
+    store<usize>(queued.pairs + ((<usize>i) << 3), bytes);
+    store<u32>(queued.pairs + ((<usize>i) << 3), length, 4);
     bytes += length;
   }
   if (state.queueLast != 0) QueuedCommand.at(state.queueLast).next = ptr;

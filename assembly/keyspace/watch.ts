@@ -4,11 +4,11 @@
  * `onSnapshotWrite`; everything else reads the key-event region after the call.
  */
 import { ClientFlag, Interest, KeyEvent } from "../abi";
-import { ClientState } from "../base/client";
-import { Streams, client, now, setClient } from "../base/frame";
 import { bytesEqual, copyBytes } from "../base/bytes";
+import { ClientState } from "../base/client";
+import { client, now, Streams, setClient } from "../base/frame";
 import { alloc, free } from "../base/memory";
-import { Database, SlotTable, databaseAt, databaseExists, find, SLOT_COUNT } from "./database";
+import { Database, databaseAt, databaseExists, find, SLOT_COUNT, SlotTable } from "./database";
 import { Entry } from "./entry";
 
 /*
@@ -60,8 +60,7 @@ export function beforeWrite(
     snapshotHook(database, slot);
   }
   if ((interest & Interest.Watch) != 0) touchWatched(table, key, length, removal);
-  const told =
-    Interest.Events | Interest.Blocking | Interest.Tracking | Interest.Migration;
+  const told = Interest.Events | Interest.Blocking | Interest.Tracking | Interest.Migration;
   if ((interest & told) != 0) {
     noteEvent(removal ? KeyEvent.Expired : KeyEvent.Modified, database.index, key, length);
   }

@@ -1,13 +1,23 @@
 /** Commands on keys of any type, and on whole databases. Behaviour: Redis 7.0 db.c, expire.c, object.c. */
-import { ClientFlag, Encoding, Setting } from "../abi";
+import { ClientFlag, Encoding, Setting, ValueType } from "../abi";
 import { equalsWord } from "../base/bytes";
 import { ClientState } from "../base/client";
-import { Arg, Settings, argc, client, clientFlags, clusterEnabled, isReplica, now, slot } from "../base/frame";
+import {
+  Arg,
+  argc,
+  client,
+  clientFlags,
+  clusterEnabled,
+  isReplica,
+  now,
+  Settings,
+  slot,
+} from "../base/frame";
 import { canAllocate } from "../base/memory";
 import { Journal } from "../journal";
 import {
-  Database,
   countDatabases,
+  Database,
   databaseAt,
   databaseBytes,
   databaseExists,
@@ -16,7 +26,7 @@ import {
   randomEntry,
   swapDatabases,
 } from "../keyspace/database";
-import { Entry, duplicate, renamed, valueBytes } from "../keyspace/entry";
+import { duplicate, Entry, renamed, valueBytes } from "../keyspace/entry";
 import { flush } from "../keyspace/flush";
 import {
   currentDatabase,
@@ -34,9 +44,10 @@ import {
 } from "../keyspace/keyspace";
 import { stringLength } from "../keyspace/string-value";
 import { beforeWrite, exchangeWatchers, touchDatabase } from "../keyspace/watch";
-import { parseInt64, parsedInt64 } from "../protocol/number";
+import { parsedInt64, parseInt64 } from "../protocol/number";
 import {
   beginError,
+  cTextLength,
   endError,
   errorBytes,
   errorText,
@@ -52,7 +63,6 @@ import {
   replySimple,
   replySyntaxError,
 } from "../protocol/reply";
-import { ValueType } from "../abi";
 import { Writes } from "./writes";
 
 /** Longest string that Redis keeps inside its value object: OBJECT ENCODING says embstr. */
@@ -142,7 +152,7 @@ function parseConditions(): i32 {
     else {
       beginError();
       errorText("ERR Unsupported option ");
-      errorBytes(ptr, length);
+      errorBytes(ptr, cTextLength(ptr, length));
       endError();
       return -1;
     }
@@ -254,7 +264,9 @@ export function persist(): void {
 // Moving keys.
 
 function sameArguments(a: u32, b: u32): bool {
-  return Arg.length(a) == Arg.length(b) && memory.compare(Arg.ptr(a), Arg.ptr(b), Arg.length(a)) == 0;
+  return (
+    Arg.length(a) == Arg.length(b) && memory.compare(Arg.ptr(a), Arg.ptr(b), Arg.length(a)) == 0
+  );
 }
 
 /** Puts a detached or fresh entry under its key, which `find` has just missed. */
@@ -386,10 +398,7 @@ export function move(): void {
   }
   const key = Arg.ptr(1);
   const length = Arg.length(1);
-  if (
-    lookupWrite(source, slot, key, length) == 0 ||
-    lookupWrite(target, slot, key, length) != 0
-  ) {
+  if (lookupWrite(source, slot, key, length) == 0 || lookupWrite(target, slot, key, length) != 0) {
     replyInt(0);
     return;
   }
@@ -437,12 +446,20 @@ function parseFlush(): i32 {
   return -1;
 }
 
+function allKeys(): u32 {
+  let keys: u32 = 0;
+  for (let index: u32 = 0; index < countDatabases(); index++) {
+    if (databaseExists(index)) keys += databaseAt(index).keys;
+  }
+  return keys;
+}
+
 /** FLUSHDB, FLUSHALL: journalled even when nothing was there, as Redis does. */
 export function flushCommand(all: bool): void {
   const lazily = parseFlush();
   if (lazily < 0) return;
   const database = currentDatabase();
-  Writes.many(all ? 1 : database.keys);
+  Writes.many(all ? allKeys() : database.keys);
   flush(all ? -1 : <i32>database.index, lazily);
   Journal.verbatim(<i32>database.index);
   replyOk();
@@ -541,35 +558,6 @@ export function referenceCount(e: usize): i64 {
 /** Seconds since the key was last used. */
 export function idleSeconds(e: usize): u32 {
   return ((<u32>(now / 1000) & 0xffffff) - Entry.clock(e)) & 0xffffff;
-}
-
-/** Refuses what is no subcommand of OBJECT, before MULTI would queue it. */
-export function checkObject(): bool {
-  const ptr = Arg.ptr(1);
-  const length = Arg.length(1);
-  if (equalsWord(ptr, length, "help")) {
-    if (argc == 2) return true;
-    return refuseObject("help");
-  }
-  if (equalsWord(ptr, length, "encoding")) return argc == 3 ? true : refuseObject("encoding");
-  if (equalsWord(ptr, length, "refcount")) return argc == 3 ? true : refuseObject("refcount");
-  if (equalsWord(ptr, length, "idletime")) return argc == 3 ? true : refuseObject("idletime");
-  if (equalsWord(ptr, length, "freq")) return argc == 3 ? true : refuseObject("freq");
-  beginError();
-  errorText("ERR unknown subcommand '");
-  errorBytes(ptr, min<u32>(length, 128));
-  errorText("'. Try OBJECT HELP.");
-  endError();
-  return false;
-}
-
-function refuseObject(name: string): bool {
-  beginError();
-  errorText("ERR wrong number of arguments for 'object|");
-  errorText(name);
-  errorText("' command");
-  endError();
-  return false;
 }
 
 export function object(): void {
