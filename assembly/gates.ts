@@ -18,7 +18,6 @@ import {
 import { ClientState } from "./base/client";
 import {
   Arg,
-  Settings,
   argc,
   argv,
   changeFlags,
@@ -28,6 +27,7 @@ import {
   dropReply,
   gates,
   resp3,
+  Settings,
   setArguments,
   setFrame,
 } from "./base/frame";
@@ -36,14 +36,13 @@ import { Stats } from "./base/stats";
 import { CommandRow } from "./commands";
 import { databaseAt } from "./keyspace/database";
 import { peek, slotOf } from "./keyspace/keyspace";
-import { QueuedCommand, discardTransaction, queueCommand, queuedSize } from "./keyspace/transaction";
 import {
-  beginError,
-  endError,
-  errorText,
-  replyError,
-  replySimple,
-} from "./protocol/reply";
+  discardTransaction,
+  QueuedCommand,
+  queueCommand,
+  queuedSize,
+} from "./keyspace/transaction";
+import { beginError, endError, errorText, replyError, replySimple } from "./protocol/reply";
 
 /** What a check says. */
 export enum Verdict {
@@ -66,6 +65,14 @@ export function slotStatesPtr(): usize {
 function effectiveFlags(row: CommandRow): u32 {
   if (row.id != Command.Exec) return row.flags;
   return row.flags | ClientState.at(client).queuedFlagsAny;
+}
+
+/** Whether the command has the flag, and for EXEC also all that it is about to run. */
+function allHave(row: CommandRow, flag: u32): bool {
+  if ((row.flags & flag) == 0) return false;
+  if (row.id != Command.Exec) return true;
+  const state = ClientState.at(client);
+  return state.queuedCount == 0 || (state.queuedFlagsAll & flag) != 0;
 }
 
 /** Refuses the command in hand; inside MULTI that also dooms the transaction, and EXEC is answered as aborted. */
@@ -138,6 +145,9 @@ function passNodeGates(row: CommandRow, flags: u32, inMulti: bool): Verdict {
       "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.",
     );
   }
+  if ((gates & Gate.AofError) != 0 && (isWrite || row.id == Command.Ping)) {
+    return reject(row, "MISCONF Errors writing to the AOF file: No space left on device");
+  }
   if ((gates & Gate.NoReplicas) != 0 && isWrite) {
     return reject(row, "NOREPLICAS Not enough good replicas to write.");
   }
@@ -151,13 +161,13 @@ function passNodeGates(row: CommandRow, flags: u32, inMulti: bool): Verdict {
   ) {
     return rejectSubscribed(row);
   }
-  if ((gates & Gate.MasterDown) != 0 && (row.flags & CommandFlag.Stale) == 0) {
+  if ((gates & Gate.MasterDown) != 0 && !allHave(row, CommandFlag.Stale)) {
     return reject(
       row,
       "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
     );
   }
-  if ((gates & Gate.Loading) != 0 && (row.flags & CommandFlag.Loading) == 0) {
+  if ((gates & Gate.Loading) != 0 && !allHave(row, CommandFlag.Loading)) {
     return reject(row, "LOADING Redis is loading the dataset in memory");
   }
   return Verdict.Run;
@@ -263,8 +273,7 @@ export function checkOwnership(row: CommandRow): Verdict {
     if (keysMissing < keysSeen) return refuseUnstable(row);
     return redirect(row, firstSlot, RedirectKind.Ask);
   }
-  const asking =
-    (clientFlags & ClientFlag.Asking) != 0 || (row.flags & CommandFlag.Asking) != 0;
+  const asking = (clientFlags & ClientFlag.Asking) != 0 || (row.flags & CommandFlag.Asking) != 0;
   if ((state & SlotState.Importing) != 0 && asking) {
     return keysSeen > 1 && keysMissing > 0 ? refuseUnstable(row) : Verdict.Run;
   }

@@ -3,8 +3,9 @@
  * these bytes as they are. SELECT stands before the first write to another database; MULTI and EXEC stand
  * around a unit (one command, or one EXEC) that wrote more than once, as Redis propagates it.
  */
-import { Arg, Streams, argc, holdJournal, journalOn, publish } from "./base/frame";
+
 import { copyBytes, writeText } from "./base/bytes";
+import { Arg, argc, holdJournal, journalOn, publish, Streams } from "./base/frame";
 import { writeInt64, writeUint64 } from "./protocol/number";
 
 const CRLF: u16 = 0x0a0d;
@@ -130,6 +131,7 @@ export class Journal {
 /** Appends a command that the host has in RESP already. */
 export function journalAppend(database: i32, ptr: usize, length: u32): i32 {
   if (!journalOn) return 1;
+  if (inUnit && ++unitCount == 2) wrapUnit();
   if (database >= 0 && database != selected) {
     selected = database;
     Journal.header(42, 2);
