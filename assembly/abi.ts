@@ -66,7 +66,9 @@ export enum Inspect {
   /** 1: the key has an expiry. */
   Expires = 6,
   Address = 7,
-  Size = 8,
+  /** Bytes of the value in an RDB file. */
+  SerializedLength = 8,
+  Size = 9,
 }
 
 /** Counters, one f64 each, at `statsPtr()`. */

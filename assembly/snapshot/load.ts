@@ -212,6 +212,7 @@ function selectDatabase(index: u64): bool {
 
 /** A key of the type with its value. */
 function readKey(type: u32): bool {
+  if (!RdbReader.knows(type)) return false;
   if (database == 0 && !selectDatabase(0)) return false;
   if (!RdbReader.string(0)) return false;
   const key = Text.ptr;

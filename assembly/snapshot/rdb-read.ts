@@ -208,6 +208,13 @@ export class RdbReader {
     }
   }
 
+  /** Whether values of the RDB type can be read. */
+  static knows(type: u32): bool {
+    if (type == RdbType.String) return true;
+    RdbReader.status = LoadStatus.UnknownType;
+    return false;
+  }
+
   /**
    * A value of the RDB type, as a new entry under the key that no table knows yet; 0 when it cannot be had.
    * `expireAt` < 0: no expiry.

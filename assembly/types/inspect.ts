@@ -1,45 +1,53 @@
-/** Facts about one key for MEMORY USAGE, DEBUG OBJECT and DEBUG DIGEST-VALUE, which the host answers. */
-import { Inspect, ValueType } from "../abi";
-import { copyBytes } from "../base/bytes";
+/** Facts about one key for MEMORY USAGE and DEBUG OBJECT, which the host answers. Behaviour: Redis 7.0 debug.c, object.c. */
+import { Inspect } from "../abi";
 import { ClientState } from "../base/client";
 import { Arg, client, publish, Streams } from "../base/frame";
 import { usableSize } from "../base/memory";
-import { databaseAt } from "../keyspace/database";
+import { databaseAt, find } from "../keyspace/database";
 import { Entry, valueBytes } from "../keyspace/entry";
-import { peek, slotOf } from "../keyspace/keyspace";
-import { View, view } from "../keyspace/string-value";
+import { isString, slotOf } from "../keyspace/keyspace";
+import { stringLength } from "../keyspace/string-value";
+import { RdbWriter } from "../snapshot/rdb-write";
 import { idleSeconds, referenceCount } from "./generic";
 
 /** The allocation itself and the key's place in its slot table: a 4-byte pointer and a tag. */
 const PLACE_BYTES: u32 = 5;
 
 /**
- * Looks at the key that is argument `index` of the host command in hand, without touching it. The output
- * region holds the words of `Inspect`, then with `withValue` a string's bytes. Answers 0 when there is no key.
+ * Looks at the key that is argument `index` of the host command in hand, without touching it; an expired key counts
+ * as long as it is there. The output region holds the words of `Inspect`. Answers 0 when there is no key.
  */
-export function inspect(index: u32, withValue: i32): i32 {
+export function inspect(index: u32, serialize: i32): i32 {
   const database = databaseAt(ClientState.at(client).database);
   const key = Arg.ptr(index);
   const length = Arg.length(index);
-  const e = peek(database, slotOf(key, length), key, length);
+  const e = find(database, slotOf(key, length), key, length);
   if (e == 0) return 0;
+  const serializedLength = serialize != 0 ? lengthInRdb(e) : 0;
   const output = Streams.output;
   output.length = 0;
-  const isString = Entry.type(e) == ValueType.String;
-  if (isString) view(e, 0);
-  const valueLength = isString ? View.length : 0;
-  const copied = withValue != 0 ? valueLength : 0;
-  const at = output.room(((<usize>Inspect.Size) << 2) + copied);
+  const at = output.room((<usize>Inspect.Size) << 2);
   store<u32>(at, Entry.type(e), Inspect.Type << 2);
   store<u32>(at, Entry.encoding(e), Inspect.Encoding << 2);
   store<u32>(at, <u32>(usableSize(e) + valueBytes(e)) + PLACE_BYTES, Inspect.Bytes << 2);
   store<u32>(at, idleSeconds(e), Inspect.IdleSeconds << 2);
   store<u32>(at, <u32>referenceCount(e), Inspect.References << 2);
-  store<u32>(at, valueLength, Inspect.ValueLength << 2);
+  store<u32>(at, isString(e) ? stringLength(e) : 0, Inspect.ValueLength << 2);
   store<u32>(at, Entry.expires(e) ? 1 : 0, Inspect.Expires << 2);
   store<u32>(at, <u32>e, Inspect.Address << 2);
-  if (copied > 0) copyBytes(at + ((<usize>Inspect.Size) << 2), View.ptr, copied);
-  output.length = ((<usize>Inspect.Size) << 2) + copied;
+  store<u32>(at, serializedLength, Inspect.SerializedLength << 2);
+  output.length = (<usize>Inspect.Size) << 2;
   publish();
   return 1;
+}
+
+/** Writes the value as a snapshot would, to see how long it gets; 0 when memory is short for that. */
+function lengthInRdb(e: usize): u32 {
+  const output = Streams.output;
+  output.length = 0;
+  RdbWriter.begin(output);
+  RdbWriter.value(e);
+  const length = RdbWriter.failed ? 0 : <u32>output.length;
+  output.clear();
+  return length;
 }

@@ -27,6 +27,7 @@ export interface EngineCommandRow {
   readonly firstKey: number;
   readonly lastKey: number;
   readonly step: number;
+  readonly subcommands: readonly Omit<EngineCommandRow, "id" | "subcommands">[];
 }
 
 /** What `inspect` tells of a key. */
@@ -42,8 +43,8 @@ export interface KeyFacts {
   readonly valueLength: number;
   readonly expires: boolean;
   readonly address: number;
-  /** A string's bytes when asked for; else empty. */
-  readonly value: Uint8Array;
+  /** Bytes of the value in an RDB file, when asked for; else 0. */
+  readonly serializedLength: number;
 }
 
 /** Address of an engine-side client. */
@@ -61,6 +62,7 @@ export class Engine {
   private readonly commandStats: number;
   private readonly slotStates: number;
   private readonly scratch: number;
+  private snapshotLost = false;
 
   /** `seed`: 64 random bits that key the hash function. Throws `RangeError` when memory is too small. */
   constructor(
@@ -85,19 +87,17 @@ export class Engine {
   setCommands(rows: readonly EngineCommandRow[]): void {
     this.wasm.clearCommands();
     for (const row of rows) {
-      const name = latin1(row.name);
-      this.memory.write(this.scratch, name);
-      this.wasm.addCommand(
-        row.id,
-        this.scratch,
-        name.length,
-        row.arity,
-        row.flags,
-        row.firstKey,
-        row.lastKey,
-        row.step,
-      );
+      const top = this.wasm.addCommand(row.id, ...this.rowValues(row));
+      for (const child of row.subcommands) this.wasm.addSubcommand(top, ...this.rowValues(child));
     }
+  }
+
+  /** The row's name goes through the scratch region. */
+  private rowValues(row: Omit<EngineCommandRow, "id" | "subcommands">) {
+    const name = latin1(row.name);
+    this.memory.write(this.scratch, name);
+    const { arity, flags, firstKey, lastKey, step } = row;
+    return [this.scratch, name.length, arity, flags, firstKey, lastKey, step] as const;
   }
 
   set(setting: Setting, value: number): void {
@@ -369,13 +369,25 @@ export class Engine {
     return this.wasm.snapshotBegin(header.length, nowMs) === 1;
   }
 
-  /** Encodes about `budget` bytes; `snapshotView` holds them, also what writes in between have saved. */
+  /**
+   * Encodes until about `budget` bytes wait; `snapshotView` shows them. True while more is to come; false when
+   * the image is complete or, as `snapshotFailed` tells, lost.
+   */
   snapshotNext(budget: number): boolean {
-    return this.wasm.snapshotNext(budget) === 1;
+    const outcome = this.wasm.snapshotNext(budget);
+    this.snapshotLost = outcome < 0;
+    return outcome === 1;
   }
 
+  /** Memory ran out, for the last `snapshotNext` or a write before it: end the snapshot, what was taken is useless. */
+  get snapshotFailed(): boolean {
+    return this.snapshotLost;
+  }
+
+  /** What waits to be taken, also what writes have added since `snapshotNext`. Good until the next call. */
   snapshotView(): Uint8Array {
-    return this.memory.view(this.frameWord(Frame.OutputPtr), this.frameWord(Frame.OutputLength));
+    this.wasm.snapshotPeek();
+    return this.outputView();
   }
 
   snapshotTaken(): void {
@@ -427,18 +439,24 @@ export class Engine {
     return this.wasm.loadedKeys();
   }
 
+  /** Keys left out of the load because they had expired. */
+  loadedExpiredKeys(): number {
+    return this.wasm.loadedExpiredKeys();
+  }
+
+  /** Bytes that the load has decoded; after `Done` the length of the image. */
+  loadedBytes(): number {
+    return this.wasm.loadedBytes();
+  }
+
   /**
-   * Facts about the key that is argument `index` of the host command in hand, without touching it; with
-   * `withValue` a string's bytes too. Undefined when there is no such key.
+   * What MEMORY USAGE and DEBUG OBJECT ask of the key that is argument `index` of the host command in hand; with
+   * `serialize` also its length in an RDB file. Undefined when there is no such key.
    */
-  inspect(index: number, withValue = false): KeyFacts | undefined {
-    if (this.wasm.inspect(index, withValue ? 1 : 0) === 0) return undefined;
-    const output = this.memory.copy(
-      this.frameWord(Frame.OutputPtr),
-      this.frameWord(Frame.OutputLength),
-    );
-    const words = new Uint32Array(output.buffer, 0, Inspect.Size);
-    const word = (at: Inspect): number => words[at] as number;
+  inspect(index: number, serialize = false): KeyFacts | undefined {
+    if (this.wasm.inspect(index, serialize ? 1 : 0) === 0) return undefined;
+    const first = this.frameWord(Frame.OutputPtr) / 4;
+    const word = (at: Inspect): number => this.memory.words[first + at] as number;
     return {
       type: word(Inspect.Type),
       encoding: word(Inspect.Encoding),
@@ -448,21 +466,38 @@ export class Engine {
       valueLength: word(Inspect.ValueLength),
       expires: word(Inspect.Expires) === 1,
       address: word(Inspect.Address),
-      value: output.subarray(Inspect.Size * 4),
+      serializedLength: word(Inspect.SerializedLength),
     };
   }
 
-  /** The XOR of all entries' digests, as DEBUG DIGEST prints it: 40 hex digits. */
+  /** DEBUG DIGEST: 40 hex digits. */
   digest(): string {
     this.wasm.digest();
-    return Buffer.from(this.snapshotView()).toString("hex");
+    return Buffer.from(this.outputView()).toString("hex");
   }
 
-  /** DEBUG POPULATE: `count` keys `prefix:N`, with values `value:N` padded or cut to `size` (0: as is). */
-  populate(count: number, prefix: string, size: number, nowMs: number): boolean {
-    const bytes = latin1(prefix);
+  /** DEBUG DIGEST-VALUE of argument `index` of the host command in hand: 40 hex digits, zeros when there is no such key. */
+  digestValue(database: number, index: number): string {
+    const words = this.memory.words;
+    const pair = this.frameWord(Frame.ArgumentsPtr) / 4 + index * 2;
+    this.wasm.digestValue(database, words[pair] as number, words[pair + 1] as number);
+    return Buffer.from(this.outputView()).toString("hex");
+  }
+
+  /**
+   * DEBUG POPULATE: `count` keys `prefix:N`, with values `value:N` padded with zero bytes or cut to `size` (0: as is).
+   * Keys that exist stay. False when memory ran out on the way.
+   */
+  populate(database: number, count: number, prefix: string, size: number, nowMs: number): boolean {
+    // Redis cuts keys to 127 bytes.
+    const bytes = latin1(prefix).subarray(0, 127);
     this.memory.write(this.scratch, bytes);
-    return this.wasm.populate(count, bytes.length, size, nowMs) === 1;
+    return this.wasm.populate(database, count, bytes.length, size, nowMs) === 1;
+  }
+
+  /** The output region: good until the next call. */
+  private outputView(): Uint8Array {
+    return this.memory.view(this.frameWord(Frame.OutputPtr), this.frameWord(Frame.OutputLength));
   }
 
   /**

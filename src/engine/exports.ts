@@ -24,6 +24,16 @@ export interface EngineExports {
     firstKey: number,
     lastKey: number,
     step: number,
+  ): number;
+  addSubcommand(
+    parent: number,
+    namePtr: number,
+    nameLength: number,
+    arity: number,
+    flags: number,
+    firstKey: number,
+    lastKey: number,
+    step: number,
   ): void;
 
   clientNew(id: number): number;
@@ -67,14 +77,32 @@ export interface EngineExports {
   expireCycle(nowMs: number, budget: number): number;
   /** One slice of lazy freeing: frees up to `budget` keys. Answers how many are left. */
   reclaim(budget: number): number;
-  /** Facts about the key that is argument `index` of the host command in hand: see `Inspect`. 0: no key. */
-  inspect(index: number, withValue: number): number;
+  /**
+   * Facts about the key that is argument `index` of the host command in hand into the output region: see `Inspect`.
+   * With `serialize` also the value's length in an RDB file. 0: no key.
+   */
+  inspect(index: number, serialize: number): number;
+  /** DEBUG DIGEST of all databases: 20 bytes into the output region. */
   digest(): number;
-  populate(count: number, prefixLength: number, size: number, nowMs: number): number;
+  /** DEBUG DIGEST-VALUE of one key: 20 bytes into the output region, zeros (and 0) when there is no such key. */
+  digestValue(database: number, keyPtr: number, keyLength: number): number;
+  /** DEBUG POPULATE; the prefix stands in the scratch region. Answers 0 when memory is short. */
+  populate(
+    database: number,
+    count: number,
+    prefixLength: number,
+    size: number,
+    nowMs: number,
+  ): number;
 
   snapshotBegin(headerLength: number, nowMs: number): number;
-  /** Encodes slots until about `budget` bytes are in the output region. Answers 1 while more is to come. */
+  /**
+   * Encodes slots until about `budget` bytes wait, and shows them as the output region. Answers 1 while more is to
+   * come, 0 when the file is complete, -1 when memory ran out: the snapshot is lost.
+   */
   snapshotNext(budget: number): number;
+  /** Shows what waits as the output region, also what writes have added since. Answers its length. */
+  snapshotPeek(): number;
   snapshotTaken(): void;
   snapshotEnd(): void;
   loadBegin(nowMs: number): void;
@@ -84,6 +112,9 @@ export interface EngineExports {
   loadAux(): number;
   loadEnd(): void;
   loadedKeys(): number;
+  /** Keys left out because they had expired. */
+  loadedExpiredKeys(): number;
+  /** Bytes decoded so far; after `Done` the length of the file. */
   loadedBytes(): number;
   heapOk(): number;
   /** Address of a free run of at least so many 4 KiB pages that the system may take back, or 0. */

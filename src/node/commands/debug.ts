@@ -104,10 +104,11 @@ function log(call: HostCall): ReplyValue {
 function populate(call: HostCall): ReplyValue {
   const count = call.integer(2);
   const size = call.count === 5 ? call.integer(4) : 0;
-  if (count === undefined || size === undefined) return notAnInteger;
-  if (count < 0 || size < 0) return error("ERR value is out of range, must be positive");
+  if (count === undefined || size === undefined || count < 0 || size < 0) {
+    return error("ERR value is out of range, must be positive");
+  }
   const prefix = call.count > 3 ? call.text(3) : "key";
-  const done = call.node.engine.populate(count, prefix, size, call.nowMs);
+  const done = call.node.engine.populate(call.database, count, prefix, size, call.nowMs);
   return done ? ok : error("OOM command not allowed when used memory > 'maxmemory'.");
 }
 

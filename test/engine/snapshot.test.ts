@@ -1,0 +1,146 @@
+import { describe, expect, test } from "bun:test";
+import { LoadStatus, Setting, Stat } from "../../assembly/abi.ts";
+import { entry, loadBuilds, seeded } from "../assembly/load.ts";
+import { Session, sound, startEngine, startEngines } from "./harness.ts";
+import {
+  fill,
+  header,
+  loadAll,
+  NOW,
+  randomValue,
+  snapshotOf,
+  takeSnapshotBytes,
+} from "./rdb-support.ts";
+
+for (const instance of await startEngines()) {
+  const { engine, name } = instance;
+  const session = new Session(instance, { nowMs: NOW });
+  engine.set(Setting.RdbCompression, 1);
+  engine.set(Setting.RdbChecksum, 1);
+
+  describe(`snapshot (${name})`, () => {
+    test("an empty data set is header, end mark and checksum", () => {
+      const file = snapshotOf(engine);
+      expect(file.subarray(0, -9)).toEqual(header);
+      expect(file.at(-9)).toBe(255);
+      expect(loadAll(engine, file)).toBe(LoadStatus.Done);
+      expect(engine.loadAux()).toEqual(new Map([["test", "1"]]));
+      expect(engine.loadedBytes()).toBe(file.length);
+    });
+
+    test("the bytes are those of Redis", () => {
+      session.call("FLUSHALL");
+      session.call("SELECT", 3);
+      session.call("SET", "k", "v", "PXAT", String(NOW + 5000));
+      engine.set(Setting.RdbChecksum, 0);
+      const file = snapshotOf(engine).toString("latin1");
+      engine.set(Setting.RdbChecksum, 1);
+      const time = Buffer.alloc(8);
+      time.writeBigUInt64LE(BigInt(NOW + 5000));
+      const record = `\xfc${time.toString("latin1")}\0\x01k\x01v`;
+      const body = `\xfe\x03\xfb\x01\x01${record}\xff\0\0\0\0\0\0\0\0`;
+      expect(file).toBe(header.toString("latin1") + body);
+      session.call("SELECT", 0);
+    });
+
+    test("what is saved is the state at the start, whatever is written in between", () => {
+      for (let seed = 1; seed <= 6; seed++) {
+        const random = seeded(seed);
+        session.call("FLUSHALL");
+        fill(session, random, 1500);
+        const before = engine.digest();
+        let turn = 0;
+        const between = (): void => {
+          turn++;
+          if (seed === 2 && turn === 3) session.call("FLUSHALL");
+          if (seed === 3 && turn % 5 === 1) session.call("SWAPDB", 0, [1, 9][turn & 1]!);
+          if (seed === 4 && turn === 2) session.call("FLUSHDB", "ASYNC");
+          if (seed === 4) engine.reclaim(1000);
+          if (seed === 5 && turn === 4) engine.expireCycle(NOW + 500_000, 1_000_000);
+          if (seed === 6 && turn > 3) return;
+          for (let i = 0; i < 30; i++) {
+            const key = `key:${random() % 5000}`;
+            const other = `key:${random() % 5000}`;
+            session.call("SELECT", [0, 1, 9][random() % 3]!);
+            const what = random() % 8;
+            if (what === 0) session.call("DEL", key);
+            else if (what === 1) session.call("APPEND", key, "more");
+            else if (what === 2) session.call("RENAME", key, other);
+            else if (what === 3) session.call("INCR", String(random() % 5000));
+            else if (what === 4) session.call("MOVE", key, 0);
+            else if (what === 5) session.call("PEXPIRE", key, String(random() % 100_000));
+            else session.call("SET", key, randomValue(random));
+          }
+        };
+        const file = snapshotOf(engine, 3000, between);
+        session.call("SELECT", 0);
+        while (engine.reclaim(100_000) > 0);
+        expect(sound(instance), `seed ${seed}`).toBe(true);
+        expect(loadAll(engine, file, 777), `seed ${seed}`).toBe(LoadStatus.Done);
+        expect(engine.digest(), `seed ${seed}`).toBe(before);
+        expect(sound(instance), `seed ${seed}`).toBe(true);
+      }
+    });
+
+    test("the view grows with writes, and a snapshot given up leaves nothing behind", () => {
+      session.call("FLUSHALL");
+      for (let i = 0; i < 300; i++) session.call("SET", `key:${i}`, "value");
+      engine.snapshotBegin(header, NOW);
+      expect(engine.snapshotBegin(header, NOW)).toBe(false);
+      engine.snapshotNext(10);
+      takeSnapshotBytes(engine);
+      expect(engine.snapshotView().length).toBe(0);
+      session.call("SET", "key:299", "changed");
+      const grown = engine.snapshotView().length;
+      expect(grown).toBeGreaterThan(10);
+      session.call("SET", "key:299", "changed again");
+      expect(engine.snapshotView().length).toBe(grown);
+      engine.snapshotEnd();
+      session.call("SET", "key:298", "changed");
+      expect(engine.snapshotView().length).toBe(0);
+      expect(engine.snapshotBegin(header, NOW)).toBe(true);
+      engine.snapshotEnd();
+      expect(sound(instance)).toBe(true);
+    });
+
+    test("idle time and frequency are written where the policy uses them, and come back", () => {
+      for (const [policy, argument] of [
+        [1, "IDLETIME"],
+        [2, "FREQ"],
+      ] as const) {
+        engine.set(Setting.MaxMemoryPolicy, policy);
+        session.call("FLUSHALL");
+        session.call("SET", "plain", "x");
+        const dumped = session.call("DUMP", "plain") as string;
+        session.call("RESTORE", "old", "0", dumped, argument, "77");
+        const file = snapshotOf(engine);
+        expect(loadAll(engine, file)).toBe(LoadStatus.Done);
+        expect(session.call("OBJECT", argument, "old")).toBe(77);
+      }
+      engine.set(Setting.MaxMemoryPolicy, 0);
+      session.call("SET", "plain", "x");
+    });
+  });
+}
+
+const [build] = await loadBuilds();
+
+test("short of memory the snapshot fails, the command does not", () => {
+  const instance = startEngine(build!);
+  const { engine } = instance;
+  const session = new Session(instance, { nowMs: NOW });
+  const value = "v".repeat(1 << 20);
+  for (let i = 0; i < 20; i++) session.call("SET", `{one}${i}`, value);
+  const digest = engine.digest();
+  const pages = Math.ceil(engine.stat(Stat.MemoryPages)) + 100;
+  entry(instance.build, "limitMemory")(pages);
+  expect(engine.snapshotBegin(header, NOW)).toBe(true);
+  expect(session.call("SET", "{one}0", "w")).toBe("OK");
+  expect(engine.snapshotNext(1000)).toBe(false);
+  expect(engine.snapshotFailed).toBe(true);
+  expect(engine.snapshotView().length).toBe(0);
+  engine.snapshotEnd();
+  expect(session.call("SET", "{one}0", value)).toBe("OK");
+  expect(engine.digest()).toBe(digest);
+  expect(sound(instance)).toBe(true);
+});
