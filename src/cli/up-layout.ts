@@ -117,6 +117,8 @@ function configText(layout: Layout, port: number, nodeTimeoutMs: number): string
     "cluster-enabled yes",
     "cluster-config-file nodes.conf",
     `cluster-node-timeout ${nodeTimeoutMs}`,
+    "# A replica that never synchronized cannot take over: do it at once, there is one for each primary.",
+    "repl-diskless-sync-delay 0",
   ];
   return `${lines.join("\n")}\n`;
 }

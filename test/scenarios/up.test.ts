@@ -163,6 +163,7 @@ describe("atoll up", () => {
       expect(again.text).toContain("come back from their files");
       expect(again.text).toContain("[OK] All 16384 slots covered.");
       expect((await clusterNodes(port)).map(({ id }) => id).sort()).toEqual(ids);
+      expect(await follow("GET", "k1")).toBe("v1");
       expect(await again.stop("SIGTERM")).toBe(0);
       await expectNothingRuns();
 

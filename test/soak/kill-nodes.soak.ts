@@ -24,6 +24,8 @@ const NODE_TIMEOUT_MS = 1_000;
 /** Node timeout, election, the old primary's return and its resynchronization. */
 const RECOVER_WITHIN_MS = 30_000;
 const WRITES_PER_ROUND = 500;
+/** Short, as a third of the writes meets a primary without a replica for a while. */
+const CONFIRM_WITHIN_MS = 50;
 
 function seededRandom(seed: number): (below: number) => number {
   let state = seed >>> 0;
@@ -56,6 +58,7 @@ class SoakCluster {
         "cluster-enabled yes",
         `cluster-node-timeout ${NODE_TIMEOUT_MS}`,
         "cluster-replica-validity-factor 0",
+        "repl-diskless-sync-delay 0",
       ];
       writeFileSync(join(own, "redis.conf"), `${lines.join("\n")}\n`);
       this.start(port);
@@ -106,50 +109,75 @@ class SoakCluster {
 
   /** Every node answers, sees all slots, three primaries and three linked replicas. */
   async recovered(): Promise<void> {
+    await this.#until("the cluster does not recover", () => this.#recoverProblem());
+  }
+
+  /**
+   * The others have given the lost node up and serve all slots. Nodes here keep no files, so that a primary which
+   * came back sooner would come back empty, and its replica would follow it.
+   */
+  async survived(lost: number): Promise<void> {
+    await this.#until("the cluster does not survive", () => this.#surviveProblem(lost));
+  }
+
+  async #until(failure: string, problem: () => Promise<string | undefined>): Promise<void> {
     const deadline = Date.now() + RECOVER_WITHIN_MS;
     for (;;) {
-      const problem = await this.#problem();
-      if (problem === undefined) return;
-      if (Date.now() > deadline) throw new Error(`the cluster does not recover: ${problem}`);
+      const found = await problem().catch(String);
+      if (found === undefined) return;
+      if (Date.now() > deadline) throw new Error(`${failure}: ${found}`);
       await Bun.sleep(100);
     }
   }
 
-  async #problem(): Promise<string | undefined> {
-    try {
-      return await this.with(async (members) => {
-        for (const { port, client } of members) {
-          const state = await client.text("CLUSTER", "INFO");
-          if (!state.includes("cluster_state:ok")) return `${port} is not ok`;
-          const nodes = parseClusterNodes(await client.text("CLUSTER", "NODES"));
-          if (nodes.some(({ flags }) => flags.some((flag) => flag.startsWith("fail")))) {
-            return `${port} sees a failed node`;
-          }
-          if (nodes.filter(({ isPrimary }) => isPrimary).length !== NODES / 2) {
-            return `${port} sees another number of primaries`;
-          }
-          const replication = await client.text("INFO", "replication");
-          if (/role:slave/.test(replication) && !/master_link_status:up/.test(replication)) {
-            return `${port} is not linked`;
-          }
-        }
-        return undefined;
-      });
-    } catch (error) {
-      return String(error);
-    }
+  async #surviveProblem(lost: number): Promise<string | undefined> {
+    return await this.with(async (members) => {
+      for (const { port, client } of members) {
+        const state = await client.text("CLUSTER", "INFO");
+        if (!state.includes("cluster_state:ok")) return `${port} is not ok`;
+        const nodes = parseClusterNodes(await client.text("CLUSTER", "NODES"));
+        const gone = nodes.find((node) => node.port === lost);
+        if (gone?.flags.includes("fail") !== true) return `${port} does not see the loss`;
+      }
+      return undefined;
+    }, lost);
   }
 
-  /** Follows redirections; undefined when the node that owns the key is not there. */
-  async ask(args: readonly string[], confirm: boolean): Promise<unknown> {
+  async #recoverProblem(): Promise<string | undefined> {
+    return await this.with(async (members) => {
+      for (const { port, client } of members) {
+        const state = await client.text("CLUSTER", "INFO");
+        if (!state.includes("cluster_state:ok")) return `${port} is not ok`;
+        const nodes = parseClusterNodes(await client.text("CLUSTER", "NODES"));
+        if (nodes.some(({ flags }) => flags.some((flag) => flag.startsWith("fail")))) {
+          return `${port} sees a failed node`;
+        }
+        if (nodes.filter(({ isPrimary }) => isPrimary).length !== NODES / 2) {
+          return `${port} sees another number of primaries`;
+        }
+        const replication = await client.text("INFO", "replication");
+        if (/role:slave/.test(replication) && !/master_link_status:up/.test(replication)) {
+          return `${port} is not linked`;
+        }
+      }
+      return undefined;
+    });
+  }
+
+  /**
+   * Follows redirections; undefined when the node that owns the key is not there, or no replica confirms the
+   * write in time. 0 asks for no confirmation.
+   */
+  async ask(args: readonly string[], confirmWithinMs: number): Promise<unknown> {
     let port = this.ports[0] ?? 0;
     for (let hop = 0; hop < NODES; hop += 1) {
       try {
         const client = await this.#client(port);
         const reply = await client.send(args);
         if (!(reply instanceof ReplyError)) {
-          if (!confirm) return reply;
-          return (await client.send(["WAIT", "1", "2000"])) === 1 ? reply : undefined;
+          if (confirmWithinMs === 0) return reply;
+          const replicas = await client.send(["WAIT", "1", String(confirmWithinMs)]);
+          return replicas === 1 ? reply : undefined;
         }
         if (reply.code !== "MOVED") return undefined;
         port = Number(reply.message.split(":").at(-1));
@@ -194,16 +222,17 @@ test(
           if (write === killAt) await cluster.kill(victim);
           const key = `key:${random(10_000)}`;
           const value = `${round}:${write}`;
-          const reply = await cluster.ask(["SET", key, value], true);
+          const reply = await cluster.ask(["SET", key, value], CONFIRM_WITHIN_MS);
           // A write without confirmation may have happened or not: the key is of no use any more.
           if (reply === "OK") confirmed.set(key, value);
           else confirmed.delete(key);
         }
-        await Bun.sleep(random(3) * NODE_TIMEOUT_MS);
+        await cluster.survived(victim);
+        await Bun.sleep(random(2 * NODE_TIMEOUT_MS));
         await cluster.start(victim).ready(RECOVER_WITHIN_MS);
         await cluster.recovered();
         for (const [key, value] of confirmed) {
-          const found = await cluster.ask(["GET", key], false);
+          const found = await cluster.ask(["GET", key], 0);
           if (found !== value) {
             throw new Error(`round ${round}, seed ${seed}: ${key} is ${found}, not ${value}`);
           }
