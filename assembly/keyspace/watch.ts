@@ -94,6 +94,10 @@ function markDirty(ptr: usize): void {
   if (ptr == client) setClient(ptr);
 }
 
+function hasExpired(e: usize): bool {
+  return Entry.expires(e) && Entry.expireAt(e) < now;
+}
+
 /** WATCH of one key of the client in hand. */
 export function watchKey(slot: u32, key: usize, length: u32): void {
   const state = ClientState.at(client);
@@ -115,7 +119,7 @@ export function watchKey(slot: u32, key: usize, length: u32): void {
   watched.client = client;
   watched.database = state.database;
   watched.slot = slot;
-  watched.expired = e != 0 && Entry.expires(e) && Entry.expireAt(e) < now ? 1 : 0;
+  watched.expired = e != 0 && hasExpired(e) ? 1 : 0;
   watched.keyLength = length;
   copyBytes(watched.key, key, length);
   watched.slotPrevious = 0;
@@ -157,7 +161,7 @@ export function watchedExpired(ptr: usize): bool {
     if (watched.expired == 0) {
       const database = databaseAt(watched.database);
       const e = find(database, watched.slot, watched.key, watched.keyLength);
-      if (e != 0 && Entry.expires(e) && Entry.expireAt(e) < now) return true;
+      if (e != 0 && hasExpired(e)) return true;
     }
     node = watched.clientNext;
   }
@@ -166,7 +170,7 @@ export function watchedExpired(ptr: usize): bool {
 
 /**
  * FLUSHDB and SWAPDB: every watched key of the database that exists counts as changed; with `other`, also
- * those that exist there.
+ * those that exist there. A key that has expired counts as missing, before and after.
  */
 export function touchDatabase(index: u32, other: i32): void {
   if (!databaseExists(index)) return;
@@ -175,10 +179,17 @@ export function touchDatabase(index: u32, other: i32): void {
     const table = database.table(slot);
     for (let ptr = table.watchers; ptr != 0; ptr = WatchedKey.at(ptr).slotNext) {
       const watched = WatchedKey.at(ptr);
-      const here = find(database, slot, watched.key, watched.keyLength) != 0;
-      const there =
-        other >= 0 && find(databaseAt(other), slot, watched.key, watched.keyLength) != 0;
-      if (here || there) markDirty(watched.client);
+      const here = find(database, slot, watched.key, watched.keyLength);
+      const there = other >= 0 ? find(databaseAt(other), slot, watched.key, watched.keyLength) : 0;
+      if (here == 0 && there == 0) continue;
+      if (watched.expired != 0) {
+        if (there == 0) watched.expired = 0;
+        if (there == 0 || hasExpired(there)) continue;
+      } else if (here == 0 && hasExpired(there)) {
+        watched.expired = 1;
+        continue;
+      }
+      markDirty(watched.client);
     }
   }
 }
