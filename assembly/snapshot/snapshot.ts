@@ -260,9 +260,9 @@ function commandReserve(database: Database, slot: u32): usize {
 
 /** A flushed database is freed although garbage is held (too much of it, or no memory): is it still needed? */
 function databaseGone(database: Database): void {
-  for (let each = position; each < listCount; each++) {
+  for (let each: u32 = 0; each < listCount; each++) {
     if (SavedDatabase.at(each).database != changetype<usize>(database)) continue;
-    if (running && !finished && !failed) fail();
+    if (running && !finished && !failed && each >= position) fail();
     // The marks of a database that is no more need no clearing.
     SavedDatabase.at(each).database = 0;
   }

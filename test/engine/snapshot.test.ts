@@ -103,6 +103,71 @@ for (const instance of await startEngines()) {
       expect(sound(instance)).toBe(true);
     });
 
+    test("more flushes than are remembered", () => {
+      session.call("FLUSHALL");
+      fill(session, seeded(8), 400);
+      const before = engine.digest();
+      const file = snapshotOf(engine, 5000, () => {
+        for (let i = 0; i < 40; i++) {
+          session.call("SET", "k", i);
+          session.call(i % 2 === 0 ? "FLUSHALL" : "FLUSHDB");
+        }
+      });
+      while (engine.reclaim(100_000) > 0);
+      expect(sound(instance)).toBe(true);
+      expect(loadAll(engine, file)).toBe(LoadStatus.Done);
+      expect(engine.digest()).toBe(before);
+    });
+
+    test("a database that is saved may be freed before the end", () => {
+      session.call("FLUSHALL");
+      for (const database of [0, 1]) {
+        session.call("SELECT", database);
+        for (let i = 0; i < 100; i++) session.call("SET", `key:${i}`, "value");
+      }
+      const before = engine.digest();
+      const file = snapshotOf(engine, 100, () => {
+        if (engine.keyCount(0) < 100) return;
+        session.call("SELECT", 1);
+        session.call("APPEND", "key:5", "more");
+        session.call("SELECT", 2);
+        // Fill the list of flushed databases, so that the next one is freed at once.
+        for (let i = 0; i < 64; i++) {
+          session.call("SET", "k", i);
+          session.call("FLUSHDB");
+        }
+      });
+      session.call("SELECT", 0);
+      while (engine.reclaim(100_000) > 0);
+      expect(sound(instance)).toBe(true);
+      expect(loadAll(engine, file)).toBe(LoadStatus.Done);
+      expect(engine.digest()).toBe(before);
+      session.call("FLUSHALL");
+      session.call("SELECT", 1);
+      session.call("SET", "late", "v");
+      session.call("SELECT", 0);
+      session.call("SET", "early", "v");
+      engine.snapshotBegin(header, NOW);
+      session.call("APPEND", "early", "v");
+      // Now database 1 is in hand; 0 is saved, and its content goes when the list is full.
+      while (engine.snapshotNext(1)) {
+        takeSnapshotBytes(engine);
+        if (engine.keyCount(0) === 0) continue;
+        session.call("SELECT", 3);
+        for (let i = 0; i < 64; i++) {
+          session.call("SET", "k", i);
+          session.call("FLUSHDB");
+        }
+        session.call("SELECT", 0);
+        session.call("FLUSHDB");
+        session.call("SET", "early", "again");
+        session.call("DEL", "early");
+      }
+      engine.snapshotEnd();
+      while (engine.reclaim(100_000) > 0);
+      expect(sound(instance)).toBe(true);
+    });
+
     test("idle time and frequency are written where the policy uses them, and come back", () => {
       for (const [policy, argument] of [
         [1, "IDLETIME"],
