@@ -1,11 +1,22 @@
 /**
  * The main loop: parse, look up, check, run; until the input is used up or the host is needed. See docs/engine.md.
  */
-import { Client, ClientFlag, Command, CommandFlag, CommandStat, Frame, Gate, Region, SlotState, Stat, Yield } from "./abi";
+import {
+  Client,
+  ClientFlag,
+  Command,
+  CommandFlag,
+  CommandStat,
+  Frame,
+  Gate,
+  Region,
+  SlotState,
+  Stat,
+  Yield,
+} from "./abi";
 import { ClientState } from "./base/client";
 import {
   Arg,
-  Streams,
   argc,
   changeFlags,
   client,
@@ -22,6 +33,7 @@ import {
   publish,
   replyAt,
   replyBase,
+  Streams,
   setClient,
   setCommand,
   setFrame,
@@ -30,28 +42,56 @@ import {
 } from "./base/frame";
 import { canAllocate, notePeak, peakMemory, usedMemory } from "./base/memory";
 import { Stats } from "./base/stats";
-import { CommandRow, findCommand } from "./commands";
-import { Verdict, checkOwnership, lastKeyOf, noteRejected, passGates, queue, reject, slotStatesPtr } from "./gates";
+import { CommandRow, findCommand, findSubcommand } from "./commands";
+import {
+  checkOwnership,
+  lastKeyOf,
+  noteRejected,
+  passGates,
+  queue,
+  reject,
+  slotStatesPtr,
+  Verdict,
+} from "./gates";
 import { beginUnit, endUnit } from "./journal";
 import { refreshClock } from "./keyspace/keyspace";
-import { beginExec, discard, multi, nextQueued, unwatch, watch } from "./keyspace/transaction";
+import {
+  beginExec,
+  discard,
+  discardTransaction,
+  multi,
+  nextQueued,
+  unwatch,
+  watch,
+} from "./keyspace/transaction";
 import { keySlot } from "./protocol/crc16";
 import {
-  Parse,
+  beginError,
+  cTextLength,
+  endError,
+  errorBytes,
+  errorText,
+  replyError,
+  replyOk,
+} from "./protocol/reply";
+import {
   adoptQuery,
   dropQuery,
   inputArrived,
+  Parse,
   parseStep,
   parseWhole,
   releaseOwned,
+  unreadCommand,
 } from "./protocol/resp";
-import { beginError, endError, errorBytes, errorText, replyError, replyOk } from "./protocol/reply";
-import { checkObject } from "./types/generic";
 import { run } from "./run";
 
-/** Input in the shared region that is not parsed yet. */
+/** Input in the shared region that is not parsed yet, and whose it is. */
 let regionAt: usize = 0;
 let regionEnd: usize = 0;
+let regionOwner: usize = 0;
+/** Where the command in hand begins in the region; 0: it came from the client's own query buffer. */
+let commandFrom: usize = 0;
 /** Commands since the host's call, for its statistics. */
 let commandCount: u32 = 0;
 
@@ -72,6 +112,7 @@ const AFTER_FLAGS: u32 =
   ClientFlag.Closing;
 
 const UNAUTHENTICATED: u32 = ClientFlag.NeedsAuth;
+const SILENT: u32 = ClientFlag.Primary | ClientFlag.ReplyOff | ClientFlag.ReplySkip;
 
 /** Takes `length` bytes of input for the client and runs what is whole. */
 export function execute(ptr: usize, length: u32, nowMs: f64): i32 {
@@ -81,30 +122,38 @@ export function execute(ptr: usize, length: u32, nowMs: f64): i32 {
   if (state.query == 0 && state.bulk == 0) {
     regionAt = inputPointer;
     regionEnd = inputPointer + length;
+    regionOwner = ptr;
   } else {
-    regionAt = 0;
-    regionEnd = 0;
-    inputArrived(state, length);
+    dropRegion();
+    if (!inputArrived(state, length)) {
+      markReply();
+      replyError("OOM query buffer");
+      return finish(Yield.Close);
+    }
   }
   return finish(loop(state));
+}
+
+function dropRegion(): void {
+  regionAt = 0;
+  regionEnd = 0;
+  regionOwner = 0;
 }
 
 /** Goes on after a yield: the command in hand, where there is one, is done. */
 export function resume(ptr: usize, nowMs: f64): i32 {
   begin(ptr, nowMs);
   const state = ClientState.at(ptr);
-  if (pending == Yield.Host || pending == Yield.Redirect) {
-    const keep = afterCommand(state);
-    pending = Yield.Idle;
+  if (regionOwner != ptr) dropRegion();
+  const yielded = state.yielded;
+  state.yielded = Yield.Idle;
+  if (yielded == Yield.Host || yielded == Yield.Redirect) {
+    setCommand(state.heldCommand);
+    const keep = yielded == Yield.Host ? afterCommand(state) : afterRefusal(state);
     if (!keep) return finish(Yield.Close);
-  }
+  } else if ((clientFlags & ClientFlag.Closing) != 0) return finish(Yield.Close);
   return finish(loop(state));
 }
-
-/** What the last yield was, so that `resume` knows whether a command is still open. */
-let pending: i32 = Yield.Idle;
-/** The client whose host command is open, if any. */
-let openClient: usize = 0;
 
 function begin(ptr: usize, nowMs: f64): void {
   setNow(<i64>nowMs);
@@ -114,7 +163,11 @@ function begin(ptr: usize, nowMs: f64): void {
 }
 
 function finish(outcome: i32): i32 {
-  pending = outcome;
+  const state = ClientState.at(client);
+  state.yielded = outcome;
+  state.heldCommand = commandId;
+  // What stands behind the last command of a client is nobody else's input.
+  if (outcome == Yield.Close) dropRegion();
   setFrame(Frame.CommandCount, commandCount);
   const insideExec = (clientFlags & ClientFlag.Executing) != 0;
   setFrame(Frame.InsideExec, insideExec ? 1 : 0);
@@ -130,15 +183,17 @@ export function refreshStats(): void {
   Stats.set(Stat.MemoryPages, <f64>(<u32>memory.size()));
 }
 
-/** Keeps what is left of the input with the client, as the host is about to run another one. */
+/**
+ * Keeps what is left of the input with the client, as the host is about to run another one. Where memory is too
+ * short for it, the client is marked: `resume` closes it.
+ */
 export function park(ptr: usize): void {
+  if (regionOwner != ptr) return;
   const state = ClientState.at(ptr);
-  if (regionAt < regionEnd && ptr == client) {
-    if (adoptQuery(state, regionAt, <u32>(regionEnd - regionAt))) {
-      regionAt = 0;
-      regionEnd = 0;
-    }
+  if (regionAt < regionEnd && !adoptQuery(state, regionAt, <u32>(regionEnd - regionAt))) {
+    state.flags |= ClientFlag.Closing;
   }
+  dropRegion();
 }
 
 function loop(state: ClientState): i32 {
@@ -147,7 +202,7 @@ function loop(state: ClientState): i32 {
     if (state.execNext != 0 || (clientFlags & ClientFlag.Executing) != 0) {
       row = nextQueued();
       if (row == 0) {
-        endOfExec(state);
+        if (!endOfExec(state)) return Yield.Close;
         continue;
       }
       const outcome = runQueued(state, changetype<CommandRow>(row));
@@ -156,11 +211,17 @@ function loop(state: ClientState): i32 {
     }
     const parsed = parseNext(state);
     if (parsed == Parse.Incomplete) return Yield.Idle;
-    if (parsed == Parse.Broken) return Yield.Close;
+    if (parsed == Parse.Broken) {
+      if ((clientFlags & SILENT) != 0) dropReply();
+      return Yield.Close;
+    }
     if (parsed == Parse.Empty) continue;
     const outcome = process(state);
     if (outcome != Yield.Idle) return outcome;
-    if (replyAt - replyBase > <usize>Region.FlushAt || Streams.journal.length > <usize>Region.FlushAt) {
+    if (
+      replyAt - replyBase > <usize>Region.FlushAt ||
+      Streams.journal.length > <usize>Region.FlushAt
+    ) {
       return Yield.Flush;
     }
   }
@@ -169,6 +230,7 @@ function loop(state: ClientState): i32 {
 /** Puts the next command in hand. */
 function parseNext(state: ClientState): Parse {
   if (regionAt < regionEnd) {
+    commandFrom = regionAt;
     if ((clientFlags & UNAUTHENTICATED) == 0) {
       const behind = parseWhole(regionAt, regionEnd);
       if (behind != 0) {
@@ -179,14 +241,14 @@ function parseNext(state: ClientState): Parse {
     // Incomplete or unusual: the client gets a buffer of its own.
     const left = <u32>(regionEnd - regionAt);
     const adopted = adoptQuery(state, regionAt, left);
-    regionAt = 0;
-    regionEnd = 0;
+    dropRegion();
     if (!adopted) {
       markReply();
       replyError("OOM query buffer");
       return Parse.Broken;
     }
   }
+  commandFrom = 0;
   if (state.query == 0) return Parse.Incomplete;
   markReply();
   const parsed = parseStep(state);
@@ -205,30 +267,44 @@ function process(state: ClientState): i32 {
     setCommand(Command.None);
     replyUnknown();
     if ((clientFlags & ClientFlag.Multi) != 0) changeFlags(0, ClientFlag.DirtyExec);
-    return close(state);
+    return refuse(state);
   }
-  const row = changetype<CommandRow>(found);
+  let row = changetype<CommandRow>(found);
   setCommand(row.id);
+  if (row.firstChild != 0 && argc > 1) {
+    const child = findSubcommand(row, Arg.ptr(1), Arg.length(1));
+    if (child == 0) {
+      replyUnknownSubcommand(row);
+      if ((clientFlags & ClientFlag.Multi) != 0) changeFlags(0, ClientFlag.DirtyExec);
+      return refuse(state);
+    }
+    row = changetype<CommandRow>(child);
+  }
   const arity = row.arity;
   if ((arity > 0 && <i32>argc != arity) || <i32>argc < -arity) {
     replyArity(row);
     noteRejected(row);
-    return close(state);
-  }
-  if (row.id == Command.Object && !checkObject()) {
-    noteRejected(row);
-    return close(state);
+    return refuse(state);
   }
   if (clusterEnabled || ((clientFlags & WATCHED_FLAGS) | gates) != 0) {
     const outcome = checkAll(row);
-    if (outcome == Verdict.Answered) return close(state);
+    if (outcome == Verdict.Answered) return refuse(state);
     if (outcome == Verdict.Redirect) return Yield.Redirect;
-    if (outcome == Verdict.Paused) return Yield.Paused;
+    if (outcome == Verdict.Paused) {
+      putBack(state);
+      return Yield.Paused;
+    }
   } else if (row.firstKey > 0 && row.firstKey < <i32>argc) {
     setSlot(keySlot(Arg.ptr(row.firstKey), <i32>Arg.length(row.firstKey)));
   }
   if ((row.flags & CommandFlag.Host) != 0) return Yield.Host;
   return call(state, row);
+}
+
+/** The command in hand is to be run again by `resume`: from its bytes, or from its arguments where they were taken apart. */
+function putBack(state: ClientState): void {
+  if (commandFrom != 0) regionAt = commandFrom;
+  else unreadCommand(state);
 }
 
 /** Every check, with slot ownership where Redis has it: after authentication, before the node's conditions. */
@@ -272,7 +348,7 @@ function plainlyOurs(row: CommandRow): bool {
 /** Room that a command may need without saying so: its arguments twice, and a database's directory. */
 function enoughMemory(row: CommandRow): bool {
   let bytes: usize = 4 << 20;
-  for (let i: u32 = 1; i < argc; i++) bytes += <usize>Arg.length(i) << 1;
+  for (let i: u32 = 1; i < argc; i++) bytes += (<usize>Arg.length(i)) << 1;
   if (journalOn) bytes += bytes;
   return canAllocate(bytes);
 }
@@ -286,7 +362,7 @@ function call(state: ClientState, row: CommandRow): i32 {
   }
   if (row.id == Command.Exec) {
     if (beginExec()) {
-      Stats.addCommand(row.id, CommandStat.Calls);
+      if ((clientFlags & SILENT) != 0) dropReply();
       return Yield.Idle;
     }
     return close(state);
@@ -350,6 +426,11 @@ function close(state: ClientState): i32 {
   return afterCommand(state) ? Yield.Idle : Yield.Close;
 }
 
+/** A command that was refused or queued: not counted as a call. */
+function refuse(state: ClientState): i32 {
+  return afterRefusal(state) ? Yield.Idle : Yield.Close;
+}
+
 /** Counts the command, drops what may not be replied, frees what it left. False: the client said goodbye. */
 function afterCommand(state: ClientState): bool {
   commandCount++;
@@ -357,6 +438,11 @@ function afterCommand(state: ClientState): bool {
   Stats.addCommand(id, CommandStat.Calls);
   if (failed) Stats.addCommand(id, CommandStat.Failed);
   Stats.add(Stat.Commands, 1);
+  return afterRefusal(state);
+}
+
+function afterRefusal(state: ClientState): bool {
+  const id = commandId;
   state.lastCommand = id;
   if (state.owned != 0) releaseOwned(state);
   // The host may have changed the flags while it ran its command.
@@ -368,15 +454,17 @@ function afterCommand(state: ClientState): bool {
 /** The primary's stream is counted at the ends of commands, and of transactions as a whole. */
 function countConsumed(state: ClientState): void {
   if ((clientFlags & (ClientFlag.Multi | ClientFlag.Executing)) != 0) return;
-  const left = regionAt < regionEnd ? <u32>(regionEnd - regionAt) : state.queryLength - state.position;
+  const left =
+    regionAt < regionEnd ? <u32>(regionEnd - regionAt) : state.queryLength - state.position;
   state.consumed = state.received - <f64>left;
 }
 
 function afterSpecial(state: ClientState, id: u32): bool {
   const flags = clientFlags;
   if ((flags & ClientFlag.Primary) != 0) countConsumed(state);
-  const silent = ClientFlag.Primary | ClientFlag.ReplyOff | ClientFlag.ReplySkip;
-  if ((flags & silent) != 0) dropReply();
+  if ((flags & SILENT) != 0) dropReply();
+  // What holds for one command holds for all that EXEC runs.
+  if ((flags & ClientFlag.Executing) != 0) return true;
   let clear: u32 = 0;
   let set: u32 = 0;
   if ((flags & ClientFlag.Multi) == 0 && id != Command.Asking) clear |= ClientFlag.Asking;
@@ -403,18 +491,37 @@ function runQueued(state: ClientState, row: CommandRow): i32 {
   return close(state);
 }
 
-/** EXEC itself is over. */
-function endOfExec(state: ClientState): void {
+/** EXEC itself is over. False: the client said goodbye. */
+function endOfExec(state: ClientState): bool {
   setCommand(Command.Exec);
-  state.lastCommand = Command.Exec;
-  if ((clientFlags & ClientFlag.Primary) != 0) countConsumed(state);
+  return afterCommand(state);
 }
 
+/** A wrong number of arguments to EXEC ends the transaction too, and its error has no code of its own. */
 function replyArity(row: CommandRow): void {
   beginError();
-  errorText("ERR wrong number of arguments for '");
+  if (row.id == Command.Exec) {
+    discardTransaction();
+    errorText("EXECABORT Transaction discarded because of: ");
+  } else errorText("ERR ");
+  errorText("wrong number of arguments for '");
   row.writeName();
   errorText("' command");
+  endError();
+}
+
+function replyUnknownSubcommand(container: CommandRow): void {
+  beginError();
+  errorText("ERR unknown subcommand '");
+  errorBytes(Arg.ptr(1), cTextLength(Arg.ptr(1), min<u32>(Arg.length(1), 128)));
+  errorText("'. Try ");
+  const from = replyAt;
+  container.writeName();
+  for (let at = from; at < replyAt; at++) {
+    const byte = load<u8>(at);
+    if (byte >= 97 && byte <= 122) store<u8>(at, byte - 32);
+  }
+  errorText(" HELP.");
   endError();
 }
 
@@ -422,11 +529,11 @@ function replyArity(row: CommandRow): void {
 function replyUnknown(): void {
   beginError();
   errorText("ERR unknown command '");
-  errorBytes(Arg.ptr(0), min<u32>(Arg.length(0), 128));
+  errorBytes(Arg.ptr(0), cTextLength(Arg.ptr(0), min<u32>(Arg.length(0), 128)));
   errorText("', with args beginning with: ");
   let shown: u32 = 0;
   for (let i: u32 = 1; i < argc && shown < 128; i++) {
-    const length = min<u32>(Arg.length(i), 128 - shown);
+    const length = cTextLength(Arg.ptr(i), min<u32>(Arg.length(i), 128 - shown));
     errorText("'");
     errorBytes(Arg.ptr(i), length);
     errorText("' ");

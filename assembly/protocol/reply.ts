@@ -39,7 +39,7 @@ export function replySimple(text: string): void {
 export function replyInt(value: i64): void {
   needReply(32);
   if (<u64>value < 10) {
-    store<u32>(replyAt, 0x0a0d303a + (<u32>value << 8));
+    store<u32>(replyAt, 0x0a0d303a + ((<u32>value) << 8));
     setReplyAt(replyAt + 4);
     return;
   }
@@ -87,14 +87,14 @@ export function replyBulkInt(value: i64): void {
   // Two digits of length are enough for any 64-bit integer.
   const digits = writeInt64(replyAt + 5, value);
   if (digits < 10) {
-    store<u32>(replyAt, 0x0a0d3024 + (<u32>digits << 8));
+    store<u32>(replyAt, 0x0a0d3024 + ((<u32>digits) << 8));
     writeInt64(replyAt + 4, value);
     store<u16>(replyAt + 4 + digits, CRLF);
     setReplyAt(replyAt + 6 + digits);
     return;
   }
   store<u8>(replyAt, 36);
-  store<u32>(replyAt + 1, 0x0a0d3030 + <u32>(digits / 10) + (<u32>(digits % 10) << 8));
+  store<u32>(replyAt + 1, 0x0a0d3030 + <u32>(digits / 10) + ((<u32>(digits % 10)) << 8));
   store<u16>(replyAt + 5 + digits, CRLF);
   setReplyAt(replyAt + 7 + digits);
 }
@@ -190,6 +190,13 @@ export function beginError(): void {
 export function errorText(text: string): void {
   needReply(<usize>text.length + 64);
   setReplyAt(replyAt + writeText(replyAt, text));
+}
+
+/** How many bytes stand before the first zero byte: where Redis formats with `%s`, it shows no more. */
+export function cTextLength(ptr: usize, length: u32): u32 {
+  let at: u32 = 0;
+  while (at < length && load<u8>(ptr + at) != 0) at++;
+  return at;
 }
 
 /** Bytes of the client inside an error: line ends become blanks, as they would break the protocol. */

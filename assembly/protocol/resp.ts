@@ -11,11 +11,11 @@
  */
 import { ClientFlag, Region, Setting, Stat } from "../abi";
 import { ClientState } from "../base/client";
-import { Settings, argv, inputPointer, setArguments } from "../base/frame";
+import { argv, inputPointer, Settings, setArguments } from "../base/frame";
 import { alloc, canAllocate, free, resize, usableSize } from "../base/memory";
 import { Stats } from "../base/stats";
+import { parsedInt64, parseInt64 } from "./number";
 import { beginError, endError, errorBytes, errorText, replyError } from "./reply";
-import { parseInt64, parsedInt64 } from "./number";
 
 export enum Parse {
   /** `argv` holds a command. */
@@ -65,7 +65,7 @@ export function parseWhole(start: usize, end: usize): usize {
     at += 2;
   }
   let pair = argumentsPointer;
-  const pairsEnd = pair + (<usize>count << 3);
+  const pairsEnd = pair + ((<usize>count) << 3);
   while (pair < pairsEnd) {
     if (end - at < 5) return 0;
     word = load<u32>(at);
@@ -366,14 +366,14 @@ function finishLargeBulk(client: ClientState, length: u32): bool {
 function pushArgument(client: ClientState, ptr: usize, length: u32): bool {
   if (client.parsedCount == client.parsedCapacity) {
     const capacity = max<u32>(16, client.parsedCapacity << 1);
-    if (!canAllocate(<usize>capacity << 3)) return false;
+    if (!canAllocate((<usize>capacity) << 3)) return false;
     client.parsed =
       client.parsed == 0
-        ? alloc(<usize>capacity << 3)
-        : resize(client.parsed, <usize>client.parsedCount << 3, <usize>capacity << 3);
+        ? alloc((<usize>capacity) << 3)
+        : resize(client.parsed, (<usize>client.parsedCount) << 3, (<usize>capacity) << 3);
     client.parsedCapacity = capacity;
   }
-  const pair = client.parsed + (<usize>client.parsedCount << 3);
+  const pair = client.parsed + ((<usize>client.parsedCount) << 3);
   store<usize>(pair, ptr);
   store<u32>(pair, length, 4);
   client.parsedCount++;

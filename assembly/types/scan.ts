@@ -1,12 +1,20 @@
 /** KEYS and SCAN: walking a database. */
 import { equalsWord } from "../base/bytes";
-import { Arg, Streams, argc, needReplyGap, closeReplyGap } from "../base/frame";
-import { SCAN_MAX, SLOT_COUNT, SlotWalk, nextOccupied, scanBucket, scanNext } from "../keyspace/database";
+import { Arg, argc, closeReplyGap, needReplyGap, Streams } from "../base/frame";
+import {
+  nextOccupied,
+  SCAN_MAX,
+  SLOT_COUNT,
+  SlotWalk,
+  scanBucket,
+  scanNext,
+} from "../keyspace/database";
 import { Entry } from "../keyspace/entry";
 import { currentDatabase, isExpired, peek, slotOf } from "../keyspace/keyspace";
 import { globMatch } from "../protocol/glob";
-import { parseInt64, parsedInt64, writeUint64 } from "../protocol/number";
+import { parsedInt64, parseInt64, writeUint64 } from "../protocol/number";
 import {
+  cTextLength,
   replyArray,
   replyBulk,
   replyError,
@@ -54,14 +62,17 @@ let matchArgument: u32 = 0;
 let typeArgument: u32 = 0;
 let scanCount: i64 = 10;
 
-/** An unsigned 64-bit cursor as strtoul reads it; false: "invalid cursor" was replied. */
+/** An unsigned 64-bit cursor as strtoul reads it: a sign is fine, and nothing at all is zero. False: "invalid cursor" was replied. */
 function parseCursor(): bool {
   const ptr = Arg.ptr(1);
-  const length = Arg.length(1);
+  const length = cTextLength(ptr, Arg.length(1));
   let value: u64 = 0;
-  let valid = length > 0 && length <= 20;
-  for (let i: u32 = 0; valid && i < length; i++) {
-    const digit = <u64>load<u8>(ptr + i) - 48;
+  let at: u32 = 0;
+  const negative = length > 0 && load<u8>(ptr) == 45;
+  if (negative || (length > 0 && load<u8>(ptr) == 43)) at = 1;
+  let valid = at == 0 || at < length;
+  for (; valid && at < length; at++) {
+    const digit = <u64>load<u8>(ptr + at) - 48;
     if (digit > 9 || value > (u64.MAX_VALUE - digit) / 10) valid = false;
     else value = value * 10 + digit;
   }
@@ -69,6 +80,7 @@ function parseCursor(): bool {
     replyError("ERR invalid cursor");
     return false;
   }
+  if (negative) value = -value;
   const high = value >> 32;
   cursorSlot = high < SLOT_COUNT ? <u32>high : SLOT_COUNT;
   cursorHash = <u32>value;
@@ -124,7 +136,7 @@ export function scan(): void {
       continue;
     }
     const count = scanBucket(database.table(at), hash, cellsPointer);
-    const bytes = <usize>count << 2;
+    const bytes = (<usize>count) << 2;
     memory.copy(found.room(bytes), cellsPointer, bytes);
     found.length += bytes;
     seen += count;
@@ -132,7 +144,7 @@ export function scan(): void {
     hash = scanNext;
     if (hash == 0) at++;
   }
-  replyScan(at < SLOT_COUNT ? (<u64>at << 32) | hash : 0);
+  replyScan(at < SLOT_COUNT ? ((<u64>at) << 32) | hash : 0);
   found.clear();
 }
 
@@ -152,8 +164,7 @@ function replyScan(cursor: u64): void {
       const pattern = Arg.ptr(matchArgument);
       const patternLength = Arg.length(matchArgument);
       const matches =
-        takesAll(pattern, patternLength) ||
-        globMatch(pattern, patternLength, key, length, false);
+        takesAll(pattern, patternLength) || globMatch(pattern, patternLength, key, length, false);
       if (!matches) continue;
     }
     if (typeArgument != 0) {

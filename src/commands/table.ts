@@ -1,11 +1,10 @@
 /** The command table: every command that is offered, by name. What is not here does not exist. */
-import { Command, CommandFlag } from "../../assembly/abi.ts";
+import { Command } from "../../assembly/abi.ts";
 import { assert } from "../base/assert.ts";
 import { latin1, latin1Text } from "../base/bytes.ts";
 import { clusterCommands } from "./cluster.ts";
 import { connectionCommands } from "./connection.ts";
 import { genericCommands } from "./generic.ts";
-import type { LegacyRange } from "./key-specs.ts";
 import { replicationCommands } from "./replication.ts";
 import type { CommandRow } from "./row.ts";
 import { serverCommands } from "./server.ts";
@@ -23,8 +22,13 @@ const allRows: readonly CommandRow[] = [
 ];
 
 /** What the engine has to know of one top-level command. */
-export interface EngineRow {
+export interface EngineRow extends EngineSubcommand {
   readonly id: Command;
+  readonly subcommands: readonly EngineSubcommand[];
+}
+
+/** What the engine has to know of one command line: top-level commands and subcommands alike. */
+export interface EngineSubcommand {
   /** The name that clients send: `rename-command` applied. */
   readonly name: string;
   readonly arity: number;
@@ -97,20 +101,18 @@ export class CommandTable {
 
   /** One row per top-level command, for the engine's own table. */
   engineRows(): EngineRow[] {
-    return [...this.byName].map(([name, row]) => {
-      const { first, last, step } = engineRange(row);
-      return {
-        id: commandId(row.name),
-        name,
-        arity: row.arity,
-        flags: engineFlags(row),
-        firstKey: first,
-        lastKey: last,
-        step,
-        host: row.host,
-      };
-    });
+    return [...this.byName].map(([name, row]) => ({
+      ...engineRow(name, row),
+      id: commandId(row.name),
+      subcommands: row.subcommands.map((child) => engineRow(child.name, child)),
+    }));
   }
+}
+
+function engineRow(name: string, row: CommandRow): EngineSubcommand {
+  const { arity, flags, host } = row;
+  const { first: firstKey, last: lastKey, step } = row.range;
+  return { name, arity, flags, firstKey, lastKey, step, host };
 }
 
 /** The `Command` member of a top-level command's own name. */
@@ -128,35 +130,6 @@ const idsByName: ReadonlyMap<string, Command> = new Map(
 
 export function arityFits(row: CommandRow, count: number): boolean {
   return row.arity < 0 ? count >= -row.arity : count === row.arity;
-}
-
-/**
- * A container's own row says nothing: its subcommands decide, and the engine does not know them. So
- * it lets pass what any subcommand may do (permissions joined) and forbids only what all are
- * forbidden; the host asks `resolve` for the rest. HELP is left out of the second: it is free.
- */
-function engineFlags(row: CommandRow): number {
-  const workers = row.subcommands.filter((child) => child.name !== "help");
-  if (workers.length === 0) return row.flags;
-  const joined = row.subcommands.reduce((bits, child) => bits | child.flags, row.flags);
-  const common = workers.reduce((bits, child) => bits & child.flags, -1);
-  return row.flags | (joined & permissions) | common;
-}
-
-const permissions =
-  CommandFlag.Loading | CommandFlag.Stale | CommandFlag.AllowBusy | CommandFlag.NoAuth;
-
-/** A container's keys, when all subcommands that have keys have them at the same place. */
-function engineRange(row: CommandRow): LegacyRange {
-  const keyed = row.subcommands.map((child) => child.range).filter((range) => range.first > 0);
-  const [sample] = keyed;
-  if (sample === undefined) return row.range;
-  const agree = keyed.every(
-    ({ first, last, step }) =>
-      first === sample.first && last === sample.last && step === sample.step,
-  );
-  assert(agree, `the subcommands of "${row.name}" have their keys in one place`);
-  return sample;
 }
 
 function wordAt(argv: readonly Uint8Array[], at: number): string {

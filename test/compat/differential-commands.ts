@@ -39,6 +39,34 @@ function setCommand(source: Source): string[] {
   return [v.word("set"), v.key(), v.value(), ...optional(source, choices, 3)];
 }
 
+/**
+ * Puts off what would expire during the run: two servers do not see the same millisecond, and which SCAN
+ * drops an expired key is chance. `Generator.expireNow` does it in a controlled way.
+ */
+export function withoutSoon(args: readonly string[]): string[] {
+  const name = (args[0] ?? "").toLowerCase();
+  const least = soonest[name];
+  return args.map((arg, at) => {
+    const limit =
+      at === 2 && least !== undefined ? least : soonest[(args[at - 1] ?? "").toLowerCase()];
+    if (at < 2 || limit === undefined || !/^[1-9][0-9]*$/.test(arg)) return arg;
+    return BigInt(arg) < limit ? String(limit + BigInt(arg)) : arg;
+  });
+}
+
+/** The shortest times that are let pass, by the command or the option in front of them. */
+const soonest: Readonly<Record<string, bigint>> = {
+  setex: 10_000n,
+  expire: 10_000n,
+  psetex: 10_000_000n,
+  pexpire: 10_000_000n,
+  restore: 10_000_000n,
+  ex: 10_000n,
+  px: 10_000_000n,
+  exat: 4_000_000_000n,
+  pxat: 4_000_000_000_000n,
+};
+
 function getExCommand(source: Source): string[] {
   const { values: v } = source;
   const choices = [...expiryOptions(source), () => [v.word("persist")]];

@@ -1,5 +1,5 @@
 /** redis-server and Atoll side by side: sends both the same steps and finds the first reply that differs. */
-import { startServer, type TestServer } from "../support/server.ts";
+import { type ServerOptions, startServer, type TestServer } from "../support/server.ts";
 import { Comparer } from "./differential-compare.ts";
 import { clientCount, encodeStep, nameOf, observer, type Step } from "./differential-step.ts";
 import { bulkOf, itemsOf, Wire } from "./differential-wire.ts";
@@ -25,8 +25,9 @@ export class Pair {
   private observerDatabase = 0;
 
   private constructor(
-    readonly real: TestServer,
-    readonly atoll: TestServer,
+    private real: TestServer,
+    private atoll: TestServer,
+    private readonly starts: readonly [ServerOptions, ServerOptions],
     private readonly cluster: boolean,
   ) {}
 
@@ -34,9 +35,13 @@ export class Pair {
     const cluster = options.cluster === true;
     const args = ["--enable-debug-command", "yes", "--proto-max-bulk-len", "1mb", "--save", ""];
     args.push(...(options.args ?? []));
-    const real = await startServer({ real: true, args, cluster });
+    const starts: [ServerOptions, ServerOptions] = [
+      { real: true, args, cluster },
+      { args, cluster },
+    ];
+    const real = await startServer(starts[0]);
     try {
-      const pair = new Pair(real, await startServer({ args, cluster }), cluster);
+      const pair = new Pair(real, await startServer(starts[1]), starts, cluster);
       if (cluster) await pair.ownAllSlots();
       return pair;
     } catch (reason) {
@@ -50,11 +55,30 @@ export class Pair {
     await Promise.all([this.real.stop(), this.atoll.stop()]);
   }
 
+  /** A server that ended is a failure of its own; what it logged says why. */
+  private async restartEnded(): Promise<void> {
+    if (hasEnded(this.real)) {
+      console.log(`redis-server ended:\n${this.real.log.slice(0, 3000)}`);
+      this.real = await startServer(this.starts[0]);
+    }
+    if (hasEnded(this.atoll)) {
+      console.log(
+        `Atoll ended (exit ${this.atoll.process.exitCode}):\n${this.atoll.log.slice(-2000)}`,
+      );
+      this.atoll = await startServer(this.starts[1]);
+    }
+  }
+
   /** Fresh connections, empty databases. */
   async reset(protocol: 2 | 3): Promise<void> {
     this.hangUp();
     this.observerDatabase = 0;
-    for (let client = 0; client < clientCount; client++) await this.connect(client);
+    // A server that is just dying may still have to be noticed.
+    for (let attempt = 0; !(await this.connectAll()); attempt++) {
+      if (attempt === 20) throw new Error("a server does not answer");
+      await Bun.sleep(100);
+      await this.restartEnded();
+    }
     const first: string[][] = [
       ["FLUSHALL"],
       ["DEBUG", "SET-ACTIVE-EXPIRE", "0"],
@@ -173,6 +197,8 @@ export class Pair {
   }
 
   private async randomKeys(): Promise<[string, string]> {
+    // KEYS drops what has expired; which of that RANDOMKEY would meet and drop is chance.
+    await this.both(observer, [["KEYS", "*"]]);
     const answers = await Promise.all([0, 1].map((side) => this.one(side, ["RANDOMKEY"])));
     const texts: string[] = [];
     for (const answer of answers) {
@@ -230,6 +256,17 @@ export class Pair {
     return replies.map((list) => list.map((reply) => reply.toString("latin1")));
   }
 
+  /** Connects every client; false when a server is not there. */
+  private async connectAll(): Promise<boolean> {
+    try {
+      for (let client = 0; client < clientCount; client++) await this.connect(client);
+      const [real, atoll] = await this.both(observer, [["PING"]]);
+      return real?.[0] === atoll?.[0];
+    } catch {
+      return false;
+    }
+  }
+
   private async connect(client: number): Promise<void> {
     this.wires[client] = [await Wire.open(this.real.port), await Wire.open(this.atoll.port)];
     this.comparers[client] = new Comparer();
@@ -251,6 +288,10 @@ export class Pair {
       client.close();
     }
   }
+}
+
+function hasEnded(server: TestServer): boolean {
+  return server.process.exitCode !== null || server.process.signalCode !== null;
 }
 
 const silence = Buffer.from("(no reply)");

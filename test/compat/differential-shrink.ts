@@ -1,6 +1,6 @@
 /** From a failing list of steps to the shortest that still fails (delta debugging, Zeller & Hildebrandt 2002). */
 import type { Mismatch, Pair } from "./differential-pair.ts";
-import { nameOf, type Step } from "./differential-step.ts";
+import { nameOfStep, type Step } from "./differential-step.ts";
 
 export interface Shrunk {
   readonly steps: readonly Step[];
@@ -14,11 +14,12 @@ export async function shrink(
   steps: readonly Step[],
   mismatch: Mismatch,
 ): Promise<Shrunk | undefined> {
-  const wanted = signature(steps[mismatch.at]);
+  // Another bug on the way must not take the place of the one that is being narrowed down.
+  const wanted = nameOfStep(steps[mismatch.at]);
   const attempt = async (candidate: readonly Step[]): Promise<Shrunk | undefined> => {
     await pair.reset(protocol);
     const found = await pair.run(candidate);
-    if (found === undefined || signature(candidate[found.at]) !== wanted) return undefined;
+    if (found === undefined || nameOfStep(candidate[found.at]) !== wanted) return undefined;
     return { steps: candidate.slice(0, found.at + 1), mismatch: found };
   };
   let best = await attempt(steps.slice(0, mismatch.at + 1));
@@ -48,10 +49,4 @@ async function withoutOnePart(
     if (found !== undefined) return found;
   }
   return undefined;
-}
-
-/** Another bug on the way must not take the place of the one that is being narrowed down. */
-function signature(step: Step | undefined): string {
-  if (step === undefined) return "";
-  return step.kind === "command" || step.kind === "inline" ? nameOf(step.args) : step.kind;
 }

@@ -27,7 +27,13 @@ export function command(client: number, ...args: string[]): Step {
   return { kind: "command", client, args };
 }
 
-/** The command's name in lower case, and with it the subcommand of a container. */
+/** The command's name, or the kind of a step that is more than one command. */
+export function nameOfStep(step: Step | undefined): string {
+  if (step === undefined) return "";
+  return step.kind === "command" || step.kind === "inline" ? nameOf(step.args) : step.kind;
+}
+
+/** The command's name in lower case. */
 export function nameOf(args: readonly string[]): string {
   return (args[0] ?? "").toLowerCase();
 }

@@ -3,6 +3,7 @@
  * byte for byte. A mismatch is narrowed down to the shortest list of commands that shows it.
  *
  *   bun test/compat/differential.ts [--seed N] [--commands N] [--protocol 2|3] [--cluster] [--keep-going]
+ *     [--without name,name]
  *   bun test/compat/differential.ts --replay FILE
  */
 import { tmpdir } from "node:os";
@@ -10,13 +11,15 @@ import { join } from "node:path";
 import { generateSteps } from "./differential-generate.ts";
 import { type Mismatch, Pair } from "./differential-pair.ts";
 import { shrink } from "./differential-shrink.ts";
-import { type Step, showStep, showText } from "./differential-step.ts";
+import { nameOfStep, type Step, showStep, showText } from "./differential-step.ts";
 
 export interface RunOptions {
   readonly seed: number;
   readonly commands: number;
   readonly protocol: 2 | 3;
   readonly cluster: boolean;
+  /** Names of commands, and kinds of steps, that are left out. */
+  readonly without?: readonly string[];
 }
 
 export interface Failure {
@@ -35,7 +38,10 @@ export async function runDifferential(
   const { protocol, cluster } = options;
   for (let done = 0, seed = options.seed; done < options.commands; seed++) {
     const count = Math.min(EPISODE_COMMANDS, options.commands - done);
-    const steps = generateSteps(seed, { count, protocol, cluster });
+    const without = options.without ?? [];
+    const steps = generateSteps(seed, { count, protocol, cluster }).filter(
+      (step) => !without.includes(nameOfStep(step)),
+    );
     await pair.reset(protocol);
     const mismatch = await pair.run(steps);
     if (mismatch !== undefined) return failure(pair, { ...options, seed }, steps, mismatch);
@@ -86,6 +92,7 @@ async function main(): Promise<number> {
   const commands = Number(option("commands") ?? EPISODE_COMMANDS);
   const cluster = process.argv.includes("--cluster");
   const keepGoing = process.argv.includes("--keep-going");
+  const without = (option("without") ?? "").split(",");
   const protocols = option("protocol") === undefined ? [2, 3] : [Number(option("protocol"))];
   const pair = await Pair.start({ cluster });
   let failures = 0;
@@ -98,6 +105,7 @@ async function main(): Promise<number> {
           commands: episode,
           protocol,
           cluster,
+          without,
         });
         if (failed === undefined) continue;
         console.log(`${failed.report}\n`);
