@@ -31,6 +31,7 @@ import {
   setArguments,
   setFrame,
 } from "./base/frame";
+import { compareBytes } from "./base/bytes";
 import { canAllocate, usedMemory } from "./base/memory";
 import { Stats } from "./base/stats";
 import { CommandRow } from "./commands";
@@ -199,6 +200,10 @@ export function queue(row: CommandRow): Verdict {
 
 /** What the keys looked at so far have in common. */
 let firstSlot: i32 = -1;
+let firstKey: usize = 0;
+let firstKeyLength: u32 = 0;
+/** Not all are the same key. */
+let severalKeys: bool = false;
 let keysSeen: u32 = 0;
 let keysMissing: u32 = 0;
 let crossSlot: bool = false;
@@ -216,8 +221,12 @@ function addKeys(row: CommandRow): void {
     const key = Arg.ptr(i);
     const length = Arg.length(i);
     const slot = <i32>slotOf(key, length);
-    if (firstSlot < 0) firstSlot = slot;
-    else if (firstSlot != slot) crossSlot = true;
+    if (firstSlot < 0) {
+      firstSlot = slot;
+      firstKey = key;
+      firstKeyLength = length;
+    } else if (firstSlot != slot) crossSlot = true;
+    else if (compareBytes(firstKey, firstKeyLength, key, length) != 0) severalKeys = true;
     keysSeen++;
     const state = <u32>load<u8>(slotStatesPointer + slot);
     if ((state & (SlotState.Migrating | SlotState.Importing)) != 0) {
@@ -249,6 +258,7 @@ export function checkOwnership(row: CommandRow): Verdict {
   firstSlot = -1;
   keysSeen = 0;
   keysMissing = 0;
+  severalKeys = false;
   crossSlot = false;
   if (row.id == Command.Exec) {
     if ((clientFlags & ClientFlag.Multi) == 0) return Verdict.Run;
@@ -275,7 +285,7 @@ export function checkOwnership(row: CommandRow): Verdict {
   }
   const asking = (clientFlags & ClientFlag.Asking) != 0 || (row.flags & CommandFlag.Asking) != 0;
   if ((state & SlotState.Importing) != 0 && asking) {
-    return keysSeen > 1 && keysMissing > 0 ? refuseUnstable(row) : Verdict.Run;
+    return severalKeys && keysMissing > 0 ? refuseUnstable(row) : Verdict.Run;
   }
   if ((state & SlotState.Owned) != 0) return Verdict.Run;
   if ((state & SlotState.OfPrimary) != 0 && (clientFlags & ClientFlag.ReadOnly) != 0 && !isWrite) {
