@@ -55,6 +55,8 @@ class BusLink {
  * nothing: which links there are is the core's affair.
  */
 export class TcpClusterBus implements ClusterBus {
+  /** Connections ever opened, in either direction. */
+  openedCount = 0;
   private readonly links = new Map<LinkId, BusLink>();
   private listeners: Listening[] = [];
   private nextInbound = -1;
@@ -98,6 +100,7 @@ export class TcpClusterBus implements ClusterBus {
 
   open(linkId: LinkId, ip: string, port: number): void {
     const link = new BusLink(linkId);
+    this.openedCount++;
     this.links.set(linkId, link);
     Bun.connect<BusLink>({
       hostname: ip,
@@ -139,6 +142,7 @@ export class TcpClusterBus implements ClusterBus {
       ...this.commonHandlers(),
       open: (socket) => {
         const link = new BusLink(this.nextInbound--);
+        this.openedCount++;
         link.socket = socket;
         socket.data = link;
         socket.setNoDelay(true);

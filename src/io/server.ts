@@ -25,6 +25,7 @@ import { TcpClusterBus } from "./cluster-bus.ts";
 import { ClusterFile } from "./cluster-file.ts";
 import { type DataServices, openDataServices } from "./data.ts";
 import { configEnvironment } from "./disk.ts";
+import { GarbageWatch } from "./garbage.ts";
 import { Listener } from "./listener.ts";
 import {
   handleSignals,
@@ -112,6 +113,7 @@ class Server {
   private readonly listener: Listener;
   private readonly data: DataServices;
   private cluster: ClusterRuntime | undefined;
+  private bus: TcpClusterBus | undefined;
   private pidFile = "";
   private ending = false;
 
@@ -222,6 +224,7 @@ class Server {
       return false;
     }
     this.cluster = cluster;
+    this.bus = bus;
     node.cluster = cluster;
     node.addHandlers(clusterHandlers(cluster));
     cluster.start();
@@ -303,9 +306,13 @@ class Server {
   }
 
   private runCron(): void {
-    const { cron } = this.node;
+    const { cron, stats } = this.node;
+    const garbage = new GarbageWatch(
+      () => stats.connectionsReceived + stats.connectionsRejected + (this.bus?.openedCount ?? 0),
+    );
     const tick = (): void => {
       cron.tick();
+      garbage.check();
       setTimeout(tick, cron.intervalMs);
     };
     setTimeout(tick, cron.intervalMs);

@@ -56,8 +56,6 @@ export interface ClusterReplication {
   readonly loading: boolean;
   startReplicating(host: string, port: number): void;
   becomePrimary(): void;
-  /** While writes are paused for a manual failover nothing may move the offset. */
-  pausePings(paused: boolean): void;
 }
 
 export interface ClusterModules {
@@ -275,10 +273,8 @@ export class ClusterRuntime implements ClusterHooks, BusEvents {
       case "pauseWrites":
         node.pauses.begin("failover", "write", effect.untilMs);
         node.applyPauses(node.modules.clock.nowMs());
-        modules.replication.pausePings(true);
         return;
       case "resumeWrites":
-        modules.replication.pausePings(false);
         node.pauses.end("failover");
         node.applyPauses(node.modules.clock.nowMs());
         return;
