@@ -14,6 +14,7 @@ import {
   Stat,
   Yield,
 } from "./abi";
+import { equalsWord } from "./base/bytes";
 import { ClientState } from "./base/client";
 import {
   Arg,
@@ -265,6 +266,7 @@ function process(state: ClientState): i32 {
   const found = findCommand(Arg.ptr(0), Arg.length(0));
   if (found == 0) {
     setCommand(Command.None);
+    if (isHttp()) return Yield.Close;
     replyUnknown();
     if ((clientFlags & ClientFlag.Multi) != 0) changeFlags(0, ClientFlag.DirtyExec);
     return refuse(state);
@@ -299,6 +301,13 @@ function process(state: ClientState): i32 {
   }
   if ((row.flags & CommandFlag.Host) != 0) return Yield.Host;
   return call(state, row);
+}
+
+/** A browser talks to us on behalf of some web page: hang up without a word, as Redis does. */
+function isHttp(): bool {
+  const name = Arg.ptr(0);
+  const length = Arg.length(0);
+  return equalsWord(name, length, "post") || equalsWord(name, length, "host:");
 }
 
 /** The command in hand is to be run again by `resume`: from its bytes, or from its arguments where they were taken apart. */

@@ -1,0 +1,27 @@
+/**
+ * Random commands from fixed seeds to redis-server 7.0.15 and to Atoll: equal replies. ATOLL_SEED replays one
+ * seed; `bun test/compat/differential.ts --commands 1000000` goes on for longer.
+ */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { describeWithRedis } from "../support/oracle.ts";
+import { runDifferential } from "./differential.ts";
+import { Pair } from "./differential-pair.ts";
+
+const seed = Number(process.env["ATOLL_SEED"] ?? 70_000);
+const commands = 40_000;
+
+describeWithRedis("random commands get redis-server's replies", () => {
+  let pair: Pair;
+
+  beforeAll(async () => {
+    pair = await Pair.start();
+  });
+  afterAll(() => pair.stop());
+
+  for (const protocol of [2, 3] as const) {
+    test(`${commands} commands from seed ${seed}, RESP${protocol}`, async () => {
+      const failure = await runDifferential(pair, { seed, commands, protocol, cluster: false });
+      if (failure !== undefined) expect.unreachable(failure.report);
+    }, 120_000);
+  }
+});
