@@ -185,10 +185,10 @@ export class Execution {
     );
   }
 
-  /** Hands the journal to the replicas, then the replies to the client. */
+  /** Sends the replies to the client; the journal goes to the replicas at the end of the turn. */
   takeOut(client: Client): void {
     const { engine } = this;
-    if (engine.journalLength > 0) this.node.takeJournal();
+    if (engine.journalLength > 0) this.node.noteJournal();
     if (engine.eventsLength > 0) engine.eventsTaken();
     const length = engine.replyLength;
     if (length === 0) return;
@@ -293,6 +293,12 @@ export class Execution {
     }
     client.state = ClientState.Closing;
     client.link.closeAfterSending();
+    this.freeIfReleased(client);
+  }
+
+  /** A socket that has nothing left to send closes at once, and `release` leaves the client in hand to us. */
+  private freeIfReleased(client: Client): void {
+    if (client.closed) this.engine.freeClient(client.handle);
   }
 
   private refuseInput(client: Client): void {

@@ -17,10 +17,9 @@ export interface ReplicationHooks {
   readonly offset: number;
   /** Replicas attached and online. */
   readonly replicaCount: number;
-  /**
-   * Journal bytes of the call that just ended: a view, good until this returns. Called before the replies
-   * of the same call are sent.
-   */
+  /** The engine holds journal bytes: have them taken at the end of this turn. */
+  onJournalWaiting(): void;
+  /** Journal bytes: a view, good until this returns. Whole commands and whole transactions. */
   onJournal(bytes: Uint8Array): void;
   /** The lines of INFO replication after the title. */
   infoLines(): readonly string[];
@@ -91,6 +90,10 @@ export class StandaloneReplication implements ReplicationHooks {
     private readonly newId: () => string,
     private readonly backlogBytes: () => number,
   ) {}
+
+  onJournalWaiting(): void {
+    // Nobody follows.
+  }
 
   onJournal(): void {
     // Nobody follows.

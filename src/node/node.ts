@@ -1,4 +1,4 @@
-import { ClientFlag, Command, Gate, Setting, Stat } from "../../assembly/abi.ts";
+import { ClientFlag, Command, Gate, Region, Setting, Stat } from "../../assembly/abi.ts";
 import type { Logger } from "../base/log.ts";
 import type { CommandRow } from "../commands/row.ts";
 import { type CommandTable, commandId } from "../commands/table.ts";
@@ -81,7 +81,7 @@ export interface ShutdownRequest {
  * The server around the engine: carries input to it, runs what it cannot, hands replies and journal on.
  *
  * Hook points for replication and the cluster (all called from here, in this order within a call):
- *   - `replication.onJournal(bytes)`: after each execute or resume that wrote, before its replies are sent
+ *   - `replication.onJournal(bytes)`: once per turn of the event loop in which something was written
  *   - `cluster.redirect(slot, kind, client)`: the address behind MOVED and ASK
  *   - `handlers`: command id -> handler; `addHandlers` adds CLUSTER, PSYNC, REPLICAOF ...
  *   - `setGate(gate, on)`: ClusterDown, ReadOnlyReplica, NoReplicas, MasterDown, Loading ...
@@ -255,10 +255,13 @@ export class Node {
     this.drop(client);
   }
 
-  /**
-   * Journal bytes that came about outside a client's call (expiry by the cron, slots emptied by the
-   * cluster) go to the replicas.
-   */
+  /** There is journal to take: at the end of the turn, or now when it has grown long. */
+  noteJournal(): void {
+    if (this.engine.journalLength >= Region.FlushAt) this.takeJournal();
+    else this.replication.onJournalWaiting();
+  }
+
+  /** Hands the journal on. Whoever looks at the replication offset has it taken before. */
   takeJournal(): void {
     const { engine } = this;
     if (engine.journalLength === 0) return;

@@ -35,15 +35,28 @@ export class ReplicaSync {
   begin(linkId: number, length: number | null): void {
     this.abort();
     this.linkId = linkId;
-    if (this.node.configuration.get("repl-diskless-load") === "on-empty-db" && this.isEmpty()) {
-      this.direct = true;
-      this.flushed = true;
-      this.node.setGate(Gate.Loading, true);
-      this.modules.loader.begin(length ?? 0);
-      return;
-    }
+    const direct = this.node.configuration.get("repl-diskless-load") === "on-empty-db";
+    const target = direct && this.isEmpty() ? "parser" : "disk";
+    this.node.log.notice(
+      length === null
+        ? `MASTER <-> REPLICA sync: receiving streamed RDB from master with EOF to ${target}`
+        : `MASTER <-> REPLICA sync: receiving ${length} bytes from master to ${target}`,
+    );
+    if (target === "parser") this.beginDirect(length);
+    else this.beginFile();
+  }
+
+  private beginDirect(length: number | null): void {
+    this.say("Loading DB in memory");
+    this.direct = true;
+    this.flushed = true;
+    this.node.setGate(Gate.Loading, true);
+    this.modules.loader.begin(length ?? 0);
+  }
+
+  private beginFile(): void {
     const file = this.modules.files.create("sync");
-    if (typeof file === "string") this.modules.events.onFailed(linkId, file);
+    if (typeof file === "string") this.modules.events.onFailed(this.linkId, file);
     else this.file = file;
   }
 
@@ -67,10 +80,11 @@ export class ReplicaSync {
     }
     if (file === undefined) return;
     this.file = undefined;
-    node.log.notice("MASTER <-> REPLICA sync: Flushing old data");
+    this.say("Flushing old data");
     this.flushed = true;
     node.engine.flush(-1, node.configuration.get("replica-lazy-flush"));
     node.setGate(Gate.Loading, true);
+    this.say("Loading DB in memory");
     modules.loader.load(file.reread(), (outcome) => this.finish(outcome));
   }
 
@@ -92,6 +106,10 @@ export class ReplicaSync {
     }
     this.loseData();
     events.onFailed(this.linkId, outcome.detail);
+  }
+
+  private say(step: string): void {
+    this.node.log.notice(`MASTER <-> REPLICA sync: ${step}`);
   }
 
   private loseData(): void {

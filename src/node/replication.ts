@@ -152,7 +152,7 @@ export class NodeReplication implements ReplicationHooks {
     else this.setWanted(null);
   }
 
-  /** Manual failover: no PING may move the offset while writes are paused. */
+  /** While a manual failover pauses the writes, no PING may move the offset. */
   pausePings(paused: boolean): void {
     this.handle({ kind: "pingsPaused", paused });
   }
@@ -235,6 +235,12 @@ export class NodeReplication implements ReplicationHooks {
       inputPerSecond: this.input.perSecond,
       outputPerSecond: this.output.perSecond,
     };
+  }
+
+  onJournalWaiting(): void {
+    if (this.flushPending) return;
+    this.flushPending = true;
+    this.modules.io.soon(this.flushNow);
   }
 
   onJournal(bytes: Uint8Array): void {
@@ -547,16 +553,15 @@ export class NodeReplication implements ReplicationHooks {
   }
 
   private flushSoon(): void {
-    if (this.flushPending || (!this.outputs.hasStreaming && !this.acksWanted)) return;
-    this.flushPending = true;
-    this.modules.io.soon(this.flushNow);
+    if (this.outputs.hasStreaming || this.acksWanted) this.onJournalWaiting();
   }
 
+  /** At the end of a turn: the journal goes into the backlog, and from there to the replicas. */
   private flush(): void {
+    this.node.takeJournal();
     this.flushPending = false;
     if (this.acksWanted) {
       this.acksWanted = false;
-      this.node.takeJournal();
       this.core.handle({ kind: "requestAcks" }, this.node.modules.clock.nowMs());
     }
     this.outputs.flush();

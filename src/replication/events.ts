@@ -223,10 +223,10 @@ export type ReplicationEffect =
   | { readonly kind: "closePrimary"; readonly linkId: number }
 
   // --- a snapshot from our primary ---
-  /** Prepare a fresh data set beside the one that serves. `length` null: unknown until the end. */
+  /** Prepare for an image; the old data go on serving. `length` null: unknown until the end. */
   | { readonly kind: "rdbBegin"; readonly linkId: number; readonly length: number | null }
   | { readonly kind: "rdbChunk"; readonly linkId: number; readonly bytes: Uint8Array }
-  /** The image is whole: finish, put the new data set in place, then tell `rdbLoaded`. */
+  /** The image is whole: put the new data set in place of the old, then tell `rdbLoaded`. */
   | { readonly kind: "rdbEnd"; readonly linkId: number }
   /** Drop the half-loaded data set. */
   | { readonly kind: "rdbAbort"; readonly linkId: number }

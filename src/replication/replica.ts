@@ -376,7 +376,6 @@ export class ReplicaSide {
         return nothing;
       case "complete":
         this.loading = true;
-        context.log("notice", "MASTER <-> REPLICA sync: Loading DB in memory");
         context.emit({ kind: "rdbEnd", linkId });
         return outcome.rest;
     }
@@ -384,12 +383,6 @@ export class ReplicaSide {
 
   private onBulkBegin(length: number | null): void {
     this.rdbBegun = true;
-    this.context.log(
-      "notice",
-      length === null
-        ? "MASTER <-> REPLICA sync: receiving streamed RDB from master with EOF to parser"
-        : `MASTER <-> REPLICA sync: receiving ${length} bytes from master to parser`,
-    );
     this.context.emit({ kind: "rdbBegin", linkId: this.linkId, length });
   }
 
