@@ -10,6 +10,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { assert } from "../base/assert.ts";
 import { loadChunkBytes } from "../base/limits.ts";
 import type { SnapshotFile, SnapshotFiles, SnapshotSource } from "../node/snapshot-files.ts";
 import { syncDirectory, systemErrorText } from "./disk.ts";
@@ -19,7 +20,7 @@ export class DiskSnapshotFiles implements SnapshotFiles {
   private count = 0;
 
   create(purpose: string): SnapshotFile | string {
-    const path = resolve(`temp-${purpose}-${process.pid}.${++this.count}.rdb`);
+    const path = this.freshPath(purpose);
     try {
       return new TemporaryFile(path, openSync(path, "w+", 0o644));
     } catch (reason) {
@@ -27,9 +28,24 @@ export class DiskSnapshotFiles implements SnapshotFiles {
     }
   }
 
+  createUnnamed(purpose: string): SnapshotFile | string {
+    const path = this.freshPath(purpose);
+    try {
+      const descriptor = openSync(path, "w+", 0o600);
+      unlinkSync(path);
+      return new TemporaryFile(undefined, descriptor);
+    } catch (reason) {
+      return systemErrorText(reason);
+    }
+  }
+
+  private freshPath(purpose: string): string {
+    return resolve(`temp-${purpose}-${process.pid}.${++this.count}.rdb`);
+  }
+
   open(path: string): SnapshotSource | string | undefined {
     try {
-      return new FileSource(openSync(path, "r"), () => undefined);
+      return new FileSource(openSync(path, "r"));
     } catch (reason) {
       const { code } = reason as { readonly code?: string };
       return code === "ENOENT" ? undefined : systemErrorText(reason);
@@ -41,7 +57,8 @@ class TemporaryFile implements SnapshotFile {
   length = 0;
 
   constructor(
-    private readonly path: string,
+    /** Undefined: it has none. */
+    private readonly path: string | undefined,
     private readonly descriptor: number,
   ) {}
 
@@ -77,19 +94,20 @@ class TemporaryFile implements SnapshotFile {
   }
 
   reread(): SnapshotSource {
-    return new FileSource(this.descriptor, () => unlinkSync(this.path));
+    return new FileSource(this.descriptor);
   }
 
   discard(): void {
     try {
       closeSync(this.descriptor);
-      unlinkSync(this.path);
+      if (this.path !== undefined) unlinkSync(this.path);
     } catch {
       // It is gone already.
     }
   }
 
   private rename(path: string): string | undefined {
+    assert(this.path !== undefined, "a file without a name cannot be committed");
     try {
       closeSync(this.descriptor);
       renameSync(this.path, path);
@@ -106,10 +124,7 @@ class FileSource implements SnapshotSource {
   private buffer = new Uint8Array(loadChunkBytes);
   private closed = false;
 
-  constructor(
-    private readonly descriptor: number,
-    private readonly onClose: () => void,
-  ) {
+  constructor(private readonly descriptor: number) {
     this.length = fstatSync(descriptor).size;
   }
 
@@ -123,6 +138,5 @@ class FileSource implements SnapshotSource {
     if (this.closed) return;
     this.closed = true;
     closeSync(this.descriptor);
-    this.onClose();
   }
 }

@@ -117,13 +117,13 @@ export class Persistence implements PersistenceHooks {
   /** The last save, when SHUTDOWN or a signal asks for it or save points are set; a text is why it failed. */
   saveAtEnd(request: ShutdownRequest): string | undefined {
     const { node, modules } = this;
+    modules.snapshots.fail("the server is shutting down");
     const wanted =
       request.save === "save" ||
       (request.save === "default" && node.configuration.get("save").length > 0);
     // Half a data set must never take the place of the whole one in the file.
     if (!wanted || modules.loader.loading) return undefined;
     node.log.notice("Saving the final RDB snapshot before exiting.");
-    modules.snapshots.abort();
     const failure = this.writeNow();
     if (failure === undefined) return undefined;
     return `Error trying to save the DB, can't exit: ${failure}`;

@@ -123,8 +123,8 @@ export class ReplicaOutputs {
     for (const client of [...this.attached.values()]) {
       const streamBytes = core.pendingBytes(client.id);
       // A limit below the backlog's size would close replicas that only just begin (networking.c).
-      const small =
-        streamBytes + client.link.pendingBytes < backlogBytes && hardBytes < backlogBytes;
+      const used = streamBytes + client.link.pendingBytes;
+      const small = hardBytes > 0 && hardBytes < backlogBytes && used < backlogBytes;
       client.streamBytes = small ? 0 : streamBytes;
       if (!small) this.node.checkOutput(client);
     }
@@ -158,7 +158,7 @@ export class ReplicaOutputs {
 
   /** Keeps the image in a temporary file; a text is why there is none. */
   spoolSink(snapshotId: number): SnapshotSink | string {
-    const file = this.modules.files.create("spool");
+    const file = this.modules.files.createUnnamed("spool");
     if (typeof file === "string") return file;
     const { events } = this.modules;
     this.spools.set(snapshotId, { id: snapshotId, file, source: undefined });

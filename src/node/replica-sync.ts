@@ -55,7 +55,7 @@ export class ReplicaSync {
   }
 
   private beginFile(): void {
-    const file = this.modules.files.create("sync");
+    const file = this.modules.files.createUnnamed("sync");
     if (typeof file === "string") this.modules.events.onFailed(this.linkId, file);
     else this.file = file;
   }

@@ -177,6 +177,8 @@ export class NodeReplication implements ReplicationHooks {
   historyToSave(): SavedHistory | null {
     this.node.takeJournal();
     const history = this.core.historyToSave();
+    // Whoever goes on from the file must be told the database of the next write.
+    if (!this.core.isReplica) this.node.engine.journalForgetDatabase();
     return history === null ? null : { ...history, database: this.streamDatabase };
   }
 

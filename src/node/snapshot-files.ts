@@ -2,6 +2,8 @@
 export interface SnapshotFiles {
   /** A new temporary file in the working directory; a text is why it cannot be made. */
   create(purpose: string): SnapshotFile | string;
+  /** The same without a name, so that nothing is left when the process dies; it cannot be committed. */
+  createUnnamed(purpose: string): SnapshotFile | string;
   /** Undefined: there is no such file. */
   open(path: string): SnapshotSource | string | undefined;
 }
@@ -16,7 +18,7 @@ export interface SnapshotFile {
   commitNow(path: string): string | undefined;
   /** The same without blocking. */
   commit(path: string, done: (failure: string | undefined) => void): void;
-  /** What was written, to be read from the start; the file goes away when the source is closed. */
+  /** What was written, to be read from the start; an unnamed file goes away when the source is closed. */
   reread(): SnapshotSource;
   discard(): void;
 }

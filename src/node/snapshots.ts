@@ -61,6 +61,13 @@ export class Snapshots {
     this.modules.engine.snapshotEnd();
   }
 
+  /** As `abort`, but the sink is told. */
+  fail(reason: string): void {
+    const { sink } = this;
+    this.abort();
+    sink?.failed(reason);
+  }
+
   private schedule(): void {
     if (this.scheduled) return;
     this.scheduled = true;
