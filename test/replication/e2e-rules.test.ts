@@ -167,6 +167,43 @@ describe("commands and gates", () => {
   });
 });
 
+describe("other ways of a full sync, and of a handover", () => {
+  test("repl-diskless-load on-empty-db loads the image as it arrives", async () => {
+    const primary = await peers.start("atoll");
+    await fill(primary, 300);
+    const replica = await peers.start("atoll", ["--repl-diskless-load", "on-empty-db"]);
+    await follow(replica, primary);
+    await settled(primary, replica);
+    await expectSameData(primary, replica);
+    expect(replica.server.log).toContain("receiving streamed RDB from master with EOF to parser");
+    // Now it has data: the next full sync goes by way of a file.
+    await primary.client.must("DEBUG", "CHANGE-REPL-ID");
+    await primary.client.must("CLIENT", "KILL", "TYPE", "replica");
+    await replica.server.untilLogged("receiving streamed RDB from master with EOF to disk");
+    await settled(primary, replica);
+    await expectSameData(primary, replica);
+  }, 15_000);
+
+  testWithRedis(
+    "FAILOVER of a redis-server hands its role to Atoll",
+    async () => {
+      const real = await peers.start("redis");
+      const replica = await peers.start("atoll");
+      await fill(real, 100);
+      await follow(replica, real);
+      await settled(real, replica);
+      const { port } = replica.server;
+      await real.client.must("FAILOVER", "TO", "127.0.0.1", port, "TIMEOUT", 5000);
+      await until(async () => (await field(replica, "replication", "role")) === "master");
+      await replica.client.must("SET", "of the new primary", 1);
+      await settled(replica, real);
+      await expectSameData(replica, real);
+      expect(await field(replica, "stats", "sync_full")).toBe("0");
+    },
+    15_000,
+  );
+});
+
 describe("restarts", () => {
   test("a replica saved by SHUTDOWN goes on by partial resynchronization", async () => {
     const home = directory();
@@ -223,6 +260,23 @@ describe("restarts", () => {
     await settled(primary, replica);
     await expectSameData(primary, replica);
     expect(await field(primary, "stats", "sync_full")).toBe("0");
+  }, 15_000);
+
+  test("a file that a crash left behind goes on in the database of its stream", async () => {
+    const home = directory();
+    const old = await peers.start("atoll", [], home);
+    const next = await peers.start("atoll");
+    await follow(next, old);
+    await settled(old, next);
+    await old.client.pipeline([["SELECT", 9], ["SET", "a", 1], ["SAVE"], ["SET", "b", 2]]);
+    await settled(old, next);
+    await old.server.signal("SIGKILL");
+    await next.client.must("REPLICAOF", "NO", "ONE");
+    const again = await peers.start("atoll", [], home);
+    await follow(again, next);
+    await settled(next, again);
+    await expectSameData(next, again);
+    expect(await field(next, "stats", "sync_full")).toBe("0");
   }, 15_000);
 
   testWithRedis(
