@@ -13,7 +13,7 @@ import type { ClusterEffect } from "./effects.ts";
 import { advanceElection } from "./election.ts";
 import type { ClusterEvent } from "./events.ts";
 import { onLinkOpened } from "./handshake.ts";
-import { countPrimaries, updateHealth } from "./health.ts";
+import { countPrimaries, onStalled, updateHealth } from "./health.ts";
 import { applyIdentity } from "./identity.ts";
 import { followUpRoundsMax } from "./limits.ts";
 import { onInboundOpened, onLinkClosed, onSendBufferExceeded } from "./links.ts";
@@ -76,6 +76,9 @@ export class ClusterCore {
         return;
       case "tick":
         onTick(context);
+        return;
+      case "stalled":
+        onStalled(context);
         return;
       case "linkOpened":
         onLinkOpened(context, event.linkId, event.localIp, event.remoteIp);

@@ -64,6 +64,8 @@ export type ClusterEvent =
   | { readonly kind: "start" }
   /** Every 100 ms. */
   | { readonly kind: "tick" }
+  /** The process stood still for longer than the node timeout; told before it does anything else. */
+  | { readonly kind: "stalled" }
   /**
    * An outbound link (asked for by `openLink`) is connected; addresses as the socket names them.
    */

@@ -31,6 +31,22 @@ export function updateHealth(context: ClusterContext): void {
   context.act({ kind: "stateChanged", state: next });
 }
 
+/**
+ * A primary that stood still for a node timeout may have been replaced meanwhile, and could not hear of it:
+ * as after a time in the minority, it takes no write before the others had a chance to tell. Redis takes
+ * what waits in its sockets first, and loses those writes.
+ */
+export function onStalled(context: ClusterContext): void {
+  const { state, myself, health, nowMs } = context;
+  if (!myself.isPrimary || myself.slotCount === 0 || state.size < 2) return;
+  health.minorityMs = nowMs;
+  if (state.state === "fail") return;
+  context.log("warning", "Stood still for longer than the node timeout.");
+  context.log("warning", "Cluster state changed: fail");
+  state.state = "fail";
+  context.act({ kind: "stateChanged", state: "fail" });
+}
+
 /** Counts the primaries with slots; true when most of them are not suspected by us. */
 export function countPrimaries(context: ClusterContext): boolean {
   const { state } = context;

@@ -355,7 +355,18 @@ export class ClusterRuntime implements ClusterHooks, BusEvents {
     const elapsedMs = nowMs - this.lastTickMs;
     if (elapsedMs >= 0 && elapsedMs < tickPeriodMs - tickToleranceMs) return;
     this.lastTickMs = nowMs;
+    const { node } = this;
+    const monotonicMs = node.modules.clock.monotonicMs();
+    if (monotonicMs > node.stallDeadlineMs) this.onStalled();
+    node.stallDeadlineMs = monotonicMs + node.configuration.get("cluster-node-timeout");
     this.tell({ kind: "tick" });
+  }
+
+  onStalled(): void {
+    const { node } = this;
+    // The next tick sets it anew.
+    node.stallDeadlineMs = Number.POSITIVE_INFINITY;
+    if (!node.cron.paused) this.tell({ kind: "stalled" });
   }
 
   onShutdown(): void {

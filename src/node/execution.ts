@@ -53,6 +53,7 @@ export class Execution {
     }
     const { clock } = this.node.modules;
     const started = clock.monotonicMs();
+    if (started > this.node.stallDeadlineMs) this.node.cluster?.onStalled();
     this.segmentStartMs = started;
     this.nowMs = clock.wallMs(started);
     client.lastActiveMs = this.nowMs;

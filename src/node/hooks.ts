@@ -63,6 +63,8 @@ export interface ClusterHooks {
   readonly linkCount: number;
   readonly linkBytes: number;
   cron(nowMs: number): void;
+  /** Input comes in after `Node.stallDeadlineMs`: nothing was done for longer than the node timeout. */
+  onStalled(): void;
   /** Lets the cluster save its file before the process ends. */
   onShutdown(): void;
 }

@@ -111,6 +111,8 @@ export class Node {
   /** Set before the first client is accepted; see `hooks.ts`. */
   replication: ReplicationHooks;
   cluster: ClusterHooks | undefined;
+  /** On the monotonic clock: input that comes later finds a cluster that may have replaced this node. */
+  stallDeadlineMs = Number.POSITIVE_INFINITY;
   /** Orderly end of the process; set by the composition root. */
   shutdown: Shutdown | undefined;
   /** Read on every call, so kept out of the configuration's map; see `settings.ts`. */

@@ -207,6 +207,28 @@ describe("start", () => {
     expect(logs(teller.wait(1900))).not.toContain("Cluster state changed: ok");
     expect(logs(teller.wait(200))).toContain("Cluster state changed: ok");
   });
+
+  test("a primary that stood still takes no writes before it had time to hear of a successor", () => {
+    const teller = new Teller(threePrimaries()).connect();
+    const hearAll = (): void => {
+      for (const id of [a, b, replica, rival]) teller.pong(id);
+    };
+    for (let i = 0; i < 30; i++) {
+      teller.wait(100);
+      hearAll();
+    }
+    expect(teller.core.queries.state).toBe("ok");
+    teller.nowMs += 3000;
+    expect(kinds(teller.handle({ kind: "stalled" }))).toEqual(["stateChanged"]);
+    expect(teller.core.queries.state).toBe("fail");
+    for (let i = 0; i < 9; i++) {
+      teller.wait(100);
+      hearAll();
+    }
+    expect(teller.core.queries.state).toBe("fail");
+    teller.wait(200);
+    expect(teller.core.queries.state).toBe("ok");
+  });
 });
 
 describe("votes (Replica election and promotion)", () => {
