@@ -1,6 +1,7 @@
 import { ClientFlag } from "../../assembly/abi.ts";
 import { loadChunkBytes, snapshotAheadBytesMax } from "../base/limits.ts";
 import type { ReplicationCore } from "../replication/core.ts";
+import type { ReplicationEvent } from "../replication/events.ts";
 import { type Client, ClientState } from "./client.ts";
 import type { Node } from "./node.ts";
 import type { SnapshotFile, SnapshotFiles, SnapshotSource } from "./snapshot-files.ts";
@@ -15,17 +16,6 @@ interface Spool {
 interface SpoolReader {
   readonly spool: Spool;
   position: number;
-}
-
-/** What the outputs tell; the core is told by the owner. */
-export interface ReplicaOutputEvents {
-  onStreamed(snapshotId: number): void;
-  onSpooled(snapshotId: number, length: number): void;
-  onSpoolSent(clientId: number): void;
-  onSnapshotFailed(snapshotId: number, reason: string): void;
-  onStalled(clientId: number, stalled: boolean): void;
-  /** A connection takes more of the snapshot in hand. */
-  onRoom(): void;
 }
 
 /**
@@ -48,7 +38,9 @@ export class ReplicaOutputs {
     private readonly modules: {
       readonly core: () => ReplicationCore;
       readonly files: SnapshotFiles;
-      readonly events: ReplicaOutputEvents;
+      readonly tell: (event: ReplicationEvent) => void;
+      /** A connection takes more of the snapshot in hand. */
+      readonly onRoom: () => void;
     },
   ) {}
 
@@ -110,8 +102,8 @@ export class ReplicaOutputs {
   /** The connection has taken all that it held. */
   onDrained(client: Client): void {
     if (this.readers.has(client.id)) this.readSpool(client.id);
-    if (this.unsent.delete(client.id)) this.modules.events.onStalled(client.id, false);
-    this.modules.events.onRoom();
+    if (this.unsent.delete(client.id)) this.tellStalled(client.id, false);
+    this.modules.onRoom();
   }
 
   /** Ten times a second: output limits, and replicas whose sockets take nothing of a snapshot. */
@@ -132,8 +124,8 @@ export class ReplicaOutputs {
       const now = this.attached.get(id)?.link.pendingBytes ?? 0;
       if (now === before) continue;
       this.unsent.set(id, now);
-      this.modules.events.onStalled(id, false);
-      this.modules.events.onStalled(id, true);
+      this.tellStalled(id, false);
+      this.tellStalled(id, true);
     }
   }
 
@@ -141,7 +133,7 @@ export class ReplicaOutputs {
 
   /** Sends the image to these replicas as it is made; those that leave meanwhile are skipped. */
   streamSink(snapshotId: number, clientIds: readonly number[]): SnapshotSink {
-    const { events } = this.modules;
+    const { tell } = this.modules;
     const room = (): boolean => this.haveRoom(clientIds);
     return {
       get ready() {
@@ -151,8 +143,8 @@ export class ReplicaOutputs {
         for (const id of clientIds) this.sendImage(id, bytes);
         return undefined;
       },
-      end: () => events.onStreamed(snapshotId),
-      failed: (reason) => events.onSnapshotFailed(snapshotId, reason),
+      end: () => tell({ kind: "snapshotStreamed", snapshotId }),
+      failed: (reason) => tell({ kind: "snapshotFailed", snapshotId, reason }),
     };
   }
 
@@ -160,16 +152,16 @@ export class ReplicaOutputs {
   spoolSink(snapshotId: number): SnapshotSink | string {
     const file = this.modules.files.createUnnamed("spool");
     if (typeof file === "string") return file;
-    const { events } = this.modules;
+    const { tell } = this.modules;
     this.spools.set(snapshotId, { id: snapshotId, file, source: undefined });
     return {
       ready: true,
       write: (bytes) => file.write(bytes),
-      end: () => events.onSpooled(snapshotId, file.length),
+      end: () => tell({ kind: "snapshotSpooled", snapshotId, length: file.length }),
       failed: (reason) => {
         this.spools.delete(snapshotId);
         file.discard();
-        events.onSnapshotFailed(snapshotId, reason);
+        tell({ kind: "snapshotFailed", snapshotId, reason });
       },
     };
   }
@@ -204,7 +196,11 @@ export class ReplicaOutputs {
     const { pendingBytes } = client.link;
     if (pendingBytes === 0 || this.unsent.has(clientId)) return;
     this.unsent.set(clientId, pendingBytes);
-    this.modules.events.onStalled(clientId, true);
+    this.tellStalled(clientId, true);
+  }
+
+  private tellStalled(clientId: number, stalled: boolean): void {
+    this.modules.tell({ kind: "replicaStalled", clientId, stalled });
   }
 
   private readSpool(clientId: number): void {
@@ -216,7 +212,7 @@ export class ReplicaOutputs {
       const bytes = source.read(reader.position, loadChunkBytes);
       if (bytes.length === 0) {
         this.readers.delete(clientId);
-        this.modules.events.onSpoolSent(clientId);
+        this.modules.tell({ kind: "spoolSent", clientId });
         return;
       }
       reader.position += bytes.length;

@@ -10,9 +10,7 @@ import type { Client } from "./client.ts";
 import type { DatasetLoader } from "./dataset-loader.ts";
 import type { ReplicationCounters, ReplicationHooks } from "./hooks.ts";
 import type { Node } from "./node.ts";
-import { type PrimarySocket, type PrimarySocketEvents, PrimaryStream } from "./primary-stream.ts";
 import { ReplicaOutputs } from "./replica-outputs.ts";
-import { ReplicaSync } from "./replica-sync.ts";
 import {
   replicaGateDirectives,
   replicationDirectives,
@@ -22,11 +20,11 @@ import type { SnapshotFiles } from "./snapshot-files.ts";
 import { type SavedHistory, snapshotHeader } from "./snapshot-header.ts";
 import type { Snapshots } from "./snapshots.ts";
 import { InstantMetric } from "./stats.ts";
+import { type Connect, Upstream } from "./upstream.ts";
 
 /** Connections and turns of the event loop; `src/io` provides them. */
 export interface ReplicationIo {
-  /** Begins to connect; the events come later, never before this returns. */
-  connect(host: string, port: number, events: PrimarySocketEvents): PrimarySocket;
+  readonly connect: Connect;
   /** Runs `action` when this turn's input has been handled. */
   soon(action: () => void): void;
 }
@@ -41,11 +39,6 @@ export interface ReplicationModules {
 
 type EffectOf<Kind extends ReplicationEffect["kind"]> = Extract<ReplicationEffect, { kind: Kind }>;
 
-interface PrimaryLink {
-  readonly linkId: number;
-  readonly socket: PrimarySocket;
-}
-
 /**
  * Replication of this node: carries events to the core and performs its effects strictly in order. The stream
  * itself goes past the events: journal -> backlog -> sockets once per turn of the event loop, and the primary's
@@ -53,10 +46,8 @@ interface PrimaryLink {
  */
 export class NodeReplication implements ReplicationHooks {
   core: ReplicationCore;
-  private readonly stream: PrimaryStream;
   private readonly outputs: ReplicaOutputs;
-  private readonly sync: ReplicaSync;
-  private link: PrimaryLink | undefined;
+  private readonly upstream: Upstream;
   /** The data set of the start is in place: links may be made. */
   private begun = false;
   /** Asked for before `begin`. */
@@ -71,7 +62,6 @@ export class NodeReplication implements ReplicationHooks {
   private acksWanted = false;
   private journalOn = false;
   private goodReplicas = 0;
-  private receivedBytes = 0;
   private readonly input = new InstantMetric();
   private readonly output = new InstantMetric();
   private readonly flushNow = (): void => this.flush();
@@ -82,37 +72,22 @@ export class NodeReplication implements ReplicationHooks {
   ) {
     this.wanted = node.configuration.get("replicaof") ?? null;
     this.core = this.newCore(null);
-    this.stream = new PrimaryStream(node, {
-      onApplied: (bytes) => this.core.applied(bytes),
-      onKilled: () => this.closeLink("killed by a client"),
-      onBroken: () => node.onTurnEnd(() => this.onStreamBroken()),
-    });
+    const tell = (event: ReplicationEvent): void => this.handle(event);
+    const core = (): ReplicationCore => this.core;
+    const { files, loader, io } = modules;
     this.outputs = new ReplicaOutputs(node, {
-      core: () => this.core,
-      files: modules.files,
-      events: {
-        onStreamed: (snapshotId) => this.handle({ kind: "snapshotStreamed", snapshotId }),
-        onSpooled: (snapshotId, length) =>
-          this.handle({ kind: "snapshotSpooled", snapshotId, length }),
-        onSpoolSent: (clientId) => this.handle({ kind: "spoolSent", clientId }),
-        onSnapshotFailed: (snapshotId, reason) =>
-          this.handle({ kind: "snapshotFailed", snapshotId, reason }),
-        onStalled: (clientId, stalled) =>
-          this.handle({ kind: "replicaStalled", clientId, stalled }),
-        onRoom: () => this.modules.snapshots.wake(),
-      },
+      core,
+      files,
+      tell,
+      onRoom: () => modules.snapshots.wake(),
     });
-    this.sync = new ReplicaSync(node, {
-      files: modules.files,
-      loader: modules.loader,
-      events: {
-        onLoaded: (linkId, database) => {
-          this.stream.database = database;
-          this.handle({ kind: "rdbLoaded", linkId });
-        },
-        onFailed: (linkId, reason) => this.handle({ kind: "rdbFailed", linkId, reason }),
-        onDataLost: () => this.handle({ kind: "changeReplid" }),
-      },
+    this.upstream = new Upstream(node, {
+      connect: io.connect,
+      core,
+      tell,
+      onExecuted: () => this.flushSoon(),
+      files,
+      loader,
     });
     this.watchConfiguration();
     this.applyRole();
@@ -123,7 +98,7 @@ export class NodeReplication implements ReplicationHooks {
   begin(restored: SavedHistory | null): void {
     this.begun = true;
     this.core = this.newCore(restored);
-    this.stream.database = restored?.database ?? 0;
+    this.upstream.database = restored?.database ?? 0;
     this.applyRole();
     this.refresh();
   }
@@ -184,7 +159,7 @@ export class NodeReplication implements ReplicationHooks {
 
   /** The database that the stream to our replicas has selected. */
   private get streamDatabase(): number {
-    return this.core.isReplica ? this.stream.database : 0;
+    return this.core.isReplica ? this.upstream.database : 0;
   }
 
   private setWanted(primary: { readonly host: string; readonly port: number } | null): void {
@@ -232,7 +207,7 @@ export class NodeReplication implements ReplicationHooks {
       fullSyncs: full,
       partialSyncs: partialOk,
       partialSyncErrors: partialError,
-      inputBytes: this.receivedBytes,
+      inputBytes: this.upstream.receivedBytes,
       outputBytes: this.outputs.sentBytes,
       inputPerSecond: this.input.perSecond,
       outputPerSecond: this.output.perSecond,
@@ -284,7 +259,7 @@ export class NodeReplication implements ReplicationHooks {
 
   cron(nowMs: number): void {
     if (!this.begun) return;
-    this.input.sample(this.receivedBytes, nowMs);
+    this.input.sample(this.upstream.receivedBytes, nowMs);
     this.output.sample(this.outputs.sentBytes, nowMs);
     if (this.outputs.count > 0) this.outputs.check();
     this.handle({ kind: "tick" });
@@ -308,67 +283,18 @@ export class NodeReplication implements ReplicationHooks {
 
   // Commands.
 
-  replicaof(call: HostCall): HostReply {
-    const { node } = this;
-    const clientInfo = node.clients.describe(call.client, call.nowMs);
-    const [host, port] = [call.text(1), call.text(2)];
-    return this.onCall(call, {
-      kind: "replicaof",
-      clientId: call.client.id,
-      host,
-      port,
-      clientInfo,
-    });
+  /** The command comes from our primary, in its stream. */
+  isFromPrimary(client: Client): boolean {
+    return this.upstream.isClient(client);
   }
 
-  replconf(call: HostCall): HostReply {
-    if (this.stream.isClient(call.client)) {
-      // The answer tells the offset before this command, as Redis's does.
-      this.stream.tell();
-      if (call.word(1) === "getack" && this.link !== undefined) {
-        this.handle({ kind: "ackRequested", linkId: this.link.linkId });
-      }
-      return silent;
-    }
-    const args = call.argv.slice(1).map(latin1Text);
-    return this.onCall(call, { kind: "replconf", clientId: call.client.id, args });
+  /** REPLCONF GETACK in the primary's stream. */
+  acknowledge(): void {
+    this.upstream.acknowledge();
   }
 
-  psync(call: HostCall): HostReply {
-    if (call.count > 3 && call.word(3) === "failover") {
-      const refusal = this.takeOver(call);
-      if (refusal !== undefined) return refusal;
-    }
-    return this.onSync(call, { replid: call.text(1), offset: call.text(2) });
-  }
-
-  syncCommand(call: HostCall): HostReply {
-    return this.onSync(call, null);
-  }
-
-  private onSync(
-    call: HostCall,
-    request: { readonly replid: string; readonly offset: string } | null,
-  ): HostReply {
-    const { link, id } = call.client;
-    const peerIp = link.remoteAddress.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
-    const pendingOutput = link.pendingBytes > 0;
-    return this.onCall(call, { kind: "sync", clientId: id, peerIp, pendingOutput, request });
-  }
-
-  /** PSYNC ... FAILOVER: our primary hands its role to us (FAILOVER of Redis 6.2). */
-  private takeOver(call: HostCall): ReplyValue | undefined {
-    const { core } = this;
-    if (!core.isReplica) return error("ERR PSYNC FAILOVER can't be sent to a master.");
-    if (call.word(1) !== core.replid) {
-      return error("ERR PSYNC FAILOVER replid must match my replid.");
-    }
-    this.node.log.warning(`Failover request received for replid ${call.word(1)}.`);
-    this.handle({ kind: "unsetPrimary" });
-    return undefined;
-  }
-
-  private onCall(call: HostCall, event: ReplicationEvent): HostReply {
+  /** Hands a command of a client to the core, which answers it. */
+  onCall(call: HostCall, event: ReplicationEvent): HostReply {
     this.known.add(call.client.id);
     this.caller = call.client;
     this.handle(event);
@@ -387,7 +313,7 @@ export class NodeReplication implements ReplicationHooks {
   }
 
   private perform(effect: ReplicationEffect): void {
-    const { node, outputs, sync } = this;
+    const { node, outputs } = this;
     switch (effect.kind) {
       case "log":
         node.log[effect.level](effect.text);
@@ -430,34 +356,16 @@ export class NodeReplication implements ReplicationHooks {
         this.applyRole();
         return;
       case "connectPrimary":
-        this.connect(effect);
-        return;
       case "sendPrimary":
-        if (this.link?.linkId === effect.linkId) this.link.socket.write(effect.bytes);
-        return;
       case "closePrimary":
-        if (this.link?.linkId === effect.linkId) this.dropLink();
-        return;
       case "rdbBegin":
-        sync.begin(effect.linkId, effect.length);
-        return;
       case "rdbChunk":
-        sync.chunk(effect.bytes);
-        return;
       case "rdbEnd":
-        sync.end();
-        return;
       case "rdbAbort":
-        sync.abort();
-        return;
       case "streamBegin":
-        if (this.link?.linkId === effect.linkId) this.stream.begin(this.link.socket);
-        return;
       case "streamData":
-        this.execute(effect.bytes);
-        return;
       case "streamEnd":
-        this.stream.end();
+        this.upstream.perform(effect);
         return;
       default:
         unreachable(effect);
@@ -567,55 +475,6 @@ export class NodeReplication implements ReplicationHooks {
       this.core.handle({ kind: "requestAcks" }, this.node.modules.clock.nowMs());
     }
     this.outputs.flush();
-  }
-
-  // Our primary.
-
-  private connect({ linkId, host, port }: EffectOf<"connectPrimary">): void {
-    this.dropLink();
-    const socket = this.modules.io.connect(host, port, {
-      onOpen: () => this.handle({ kind: "primaryConnected", linkId }),
-      onData: (bytes) => this.onPrimaryData(linkId, bytes),
-      onClose: (reason) => {
-        if (this.link?.linkId === linkId) this.closeLink(reason);
-      },
-    });
-    this.link = { linkId, socket };
-  }
-
-  private dropLink(): void {
-    this.link?.socket.close();
-    this.link = undefined;
-  }
-
-  /** The link is over, whoever ended it. */
-  private closeLink(reason: string): void {
-    const { link } = this;
-    if (link === undefined) return;
-    this.stream.tell();
-    this.dropLink();
-    this.handle({ kind: "primaryClosed", linkId: link.linkId, reason });
-  }
-
-  private onStreamBroken(): void {
-    if (this.link === undefined || !this.stream.active) return;
-    const reason = "invalid request";
-    this.handle({ kind: "streamBroken", linkId: this.link.linkId, reason });
-  }
-
-  private onPrimaryData(linkId: number, bytes: Uint8Array): void {
-    this.receivedBytes += bytes.length;
-    if (!this.stream.active) {
-      this.handle({ kind: "primaryData", linkId, bytes });
-      return;
-    }
-    this.core.streamReceived(bytes.length, this.node.modules.clock.nowMs());
-    this.execute(bytes);
-  }
-
-  private execute(bytes: Uint8Array): void {
-    this.stream.execute(bytes);
-    this.flushSoon();
   }
 }
 
