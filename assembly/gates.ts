@@ -35,8 +35,8 @@ import { compareBytes } from "./base/bytes";
 import { canAllocate, usedMemory } from "./base/memory";
 import { Stats } from "./base/stats";
 import { CommandRow } from "./commands";
-import { databaseAt } from "./keyspace/database";
-import { peek, slotOf } from "./keyspace/keyspace";
+import { databaseAt, find } from "./keyspace/database";
+import { isExpired, slotOf } from "./keyspace/keyspace";
 import {
   discardTransaction,
   QueuedCommand,
@@ -188,6 +188,11 @@ function rejectSubscribed(row: CommandRow): Verdict {
 
 /** Between MULTI and EXEC: keeps the command and answers QUEUED. */
 export function queue(row: CommandRow): Verdict {
+  if ((clientFlags & (ClientFlag.DirtyExec | ClientFlag.DirtyCas)) != 0) {
+    // EXEC will not run it, nor look at its keys.
+    replySimple("QUEUED");
+    return Verdict.Answered;
+  }
   if (!canAllocate(queuedSize())) {
     return reject(row, "OOM command not allowed when used memory > 'maxmemory'.");
   }
@@ -231,7 +236,9 @@ function addKeys(row: CommandRow): void {
     const state = <u32>load<u8>(slotStatesPointer + slot);
     if ((state & (SlotState.Migrating | SlotState.Importing)) != 0) {
       const database = databaseAt(ClientState.at(client).database);
-      if (peek(database, slot, key, length) == 0) keysMissing++;
+      // An expired key stays where it is until a command runs on it.
+      const e = find(database, slot, key, length);
+      if (e == 0 || isExpired(e)) keysMissing++;
     }
   }
 }
@@ -279,12 +286,15 @@ export function checkOwnership(row: CommandRow): Verdict {
       return refuseSlot(row, "CLUSTERDOWN The cluster is down and only accepts read commands");
     }
   }
-  if ((state & SlotState.Migrating) != 0 && keysMissing > 0) {
+  // A slot may be marked as migrating and yet be another node's by now.
+  const leaving = SlotState.Migrating | SlotState.Owned;
+  const migrating = (state & leaving) == leaving;
+  if (migrating && keysMissing > 0) {
     if (keysMissing < keysSeen) return refuseUnstable(row);
     return redirect(row, firstSlot, RedirectKind.Ask);
   }
   const asking = (clientFlags & ClientFlag.Asking) != 0 || (row.flags & CommandFlag.Asking) != 0;
-  if ((state & SlotState.Importing) != 0 && asking) {
+  if (!migrating && (state & SlotState.Importing) != 0 && asking) {
     return severalKeys && keysMissing > 0 ? refuseUnstable(row) : Verdict.Run;
   }
   if ((state & SlotState.Owned) != 0) return Verdict.Run;

@@ -245,7 +245,8 @@ export function ttl(seconds: bool, absolute: bool): void {
   }
   let left = Entry.expireAt(e);
   if (!absolute) left = max<i64>(left - now, 0);
-  replyInt(seconds ? (left + 500) / 1000 : left);
+  // Unsigned: the last half second of time may not wrap.
+  replyInt(seconds ? <i64>((<u64>left + 500) / 1000) : left);
 }
 
 export function persist(): void {
@@ -367,12 +368,15 @@ export function copy(): void {
       replyInt(0);
       return;
     }
-    deleteFound(database, targetSlot, occupant);
   }
-  const e = find(source, slot, Arg.ptr(1), Arg.length(1));
+  let e = find(source, slot, Arg.ptr(1), Arg.length(1));
   if (!canAllocate(valueBytes(e))) {
     replyOutOfMemory();
     return;
+  }
+  if (occupant != 0) {
+    deleteFound(database, targetSlot, find(database, targetSlot, key, length));
+    e = find(source, slot, Arg.ptr(1), Arg.length(1));
   }
   const made = duplicate(e, key, length);
   Entry.setClock(made, freshClock());

@@ -1,5 +1,6 @@
 /** From a seed to a list of steps. */
 import { Prng } from "../../src/base/prng.ts";
+import { clusterQuestion, slotChange } from "./differential-cluster.ts";
 import {
   genericCommands,
   type Source,
@@ -46,6 +47,10 @@ class Generator implements Source {
 
   private next(): void {
     const { prng } = this;
+    if (this.options.cluster && prng.chance(0.12)) {
+      this.clusterStep();
+      return;
+    }
     // Mostly in runs, so that pipelines form; changing hands often enough for WATCH.
     if (prng.chance(0.08)) this.client = prng.below(2);
     const kind = prng.below(1000);
@@ -98,6 +103,18 @@ class Generator implements Source {
     } else if (kind < 8) this.add([values.word("watch"), ...values.keyList(3)]);
     else if (kind < 9) this.add([values.word("unwatch")]);
     else this.add(prng.pick([["exec"], ["discard"], ["WATCH"], ["MULTI", "x"]]));
+  }
+
+  private clusterStep(): void {
+    const { prng } = this;
+    if (prng.chance(0.6)) {
+      this.add(clusterQuestion(prng));
+      return;
+    }
+    // Redis takes note of what changed once the pipeline is through: so it stands alone.
+    this.steps.push({ kind: "sleep", ms: 0 });
+    this.steps.push(command(observer, ...slotChange(prng)));
+    this.steps.push({ kind: "sleep", ms: 0 });
   }
 
   private inline(): void {

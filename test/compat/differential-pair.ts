@@ -1,7 +1,16 @@
 /** redis-server and Atoll side by side: sends both the same steps and finds the first reply that differs. */
 import { type ServerOptions, startServer, type TestServer } from "../support/server.ts";
+import { movingSlots } from "./differential-cluster.ts";
 import { Comparer } from "./differential-compare.ts";
-import { clientCount, encodeStep, nameOf, observer, type Step } from "./differential-step.ts";
+import { Peers } from "./differential-peers.ts";
+import {
+  clientCount,
+  command,
+  encodeStep,
+  nameOf,
+  observer,
+  type Step,
+} from "./differential-step.ts";
 import { bulkOf, itemsOf, Wire } from "./differential-wire.ts";
 
 export interface Mismatch {
@@ -23,12 +32,13 @@ export class Pair {
   private wires: [Wire, Wire][] = [];
   private comparers: Comparer[] = [];
   private observerDatabase = 0;
+  /** In cluster mode, the other node of each server's cluster. */
+  private peers: Peers | undefined;
 
   private constructor(
     private real: TestServer,
     private atoll: TestServer,
     private readonly starts: readonly [ServerOptions, ServerOptions],
-    private readonly cluster: boolean,
   ) {}
 
   static async start(options: PairOptions = {}): Promise<Pair> {
@@ -41,8 +51,8 @@ export class Pair {
     ];
     const real = await startServer(starts[0]);
     try {
-      const pair = new Pair(real, await startServer(starts[1]), starts, cluster);
-      if (cluster) await pair.ownAllSlots();
+      const pair = new Pair(real, await startServer(starts[1]), starts);
+      if (cluster) pair.peers = await Peers.start([pair.real, pair.atoll]);
       return pair;
     } catch (reason) {
       await real.stop();
@@ -52,7 +62,7 @@ export class Pair {
 
   async stop(): Promise<void> {
     this.hangUp();
-    await Promise.all([this.real.stop(), this.atoll.stop()]);
+    await Promise.all([this.real.stop(), this.atoll.stop(), this.peers?.stop()]);
   }
 
   /** A server that ended is a failure of its own; what it logged says why. */
@@ -85,8 +95,10 @@ export class Pair {
       ["CONFIG", "RESETSTAT"],
       ["CLIENT", "UNPAUSE"],
     ];
-    if (this.cluster)
-      first.push(["CLUSTER", "FLUSHSLOTS"], ["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    for (const slot of this.peers === undefined ? [] : movingSlots) {
+      first.push(["CLUSTER", "SETSLOT", String(slot), "STABLE"]);
+      first.push(["CLUSTER", "SETSLOT", String(slot), "NODE", "<self>"]);
+    }
     await this.both(observer, first);
     if (protocol === 3) {
       for (let client = 0; client < observer; client++) await this.both(client, [["HELLO", "3"]]);
@@ -118,14 +130,11 @@ export class Pair {
   ): Promise<Mismatch | undefined> {
     const batch = steps.slice(from, to) as Extract<Step, { kind: "command" | "inline" }>[];
     const { client } = batch[0] as { client: number };
-    const bytes = Buffer.concat(
-      batch.map((step) =>
-        step.kind === "inline" ? Buffer.from(step.line, "latin1") : encodeStep(step.args),
-      ),
-    );
     const wires = this.wires[client] as [Wire, Wire];
-    for (const wire of wires) wire.send(bytes);
-    const [real, atoll] = await Promise.all(wires.map((wire) => wire.replies(batch.length)));
+    for (const [side, wire] of wires.entries()) wire.send(this.encode(batch, side));
+    const [real, atoll] = await Promise.all(
+      wires.map(async (wire, side) => this.masked(await wire.replies(batch.length), side)),
+    );
     const comparer = this.comparers[client] as Comparer;
     for (const [index, step] of batch.entries()) {
       const [one, other] = [real?.[index] ?? silence, atoll?.[index] ?? silence];
@@ -145,6 +154,26 @@ export class Pair {
       await this.connect(client);
     }
     return undefined;
+  }
+
+  private encode(batch: readonly Step[], side: number): Buffer {
+    return Buffer.concat(
+      batch.map((step) => {
+        if (step.kind === "inline") return Buffer.from(step.line, "latin1");
+        if (step.kind !== "command") return Buffer.alloc(0);
+        return encodeStep(
+          this.peers === undefined
+            ? step.args
+            : step.args.map((arg) => this.peers?.fill(arg, side) ?? arg),
+        );
+      }),
+    );
+  }
+
+  /** Replies without what only this server's cluster has: node IDs and ports. */
+  private masked(replies: Buffer[], side: number): Buffer[] {
+    const { peers } = this;
+    return peers === undefined ? replies : replies.map((reply) => peers.mask(reply, side));
   }
 
   private async special(step: Step): Promise<[string, string] | undefined> {
@@ -198,18 +227,12 @@ export class Pair {
 
   private async randomKeys(): Promise<[string, string]> {
     // KEYS drops what has expired; which of that RANDOMKEY would meet and drop is chance.
-    await this.both(observer, [["KEYS", "*"]]);
+    const known = await Promise.all([0, 1].map((side) => this.one(side, ["KEYS", "*"])));
     const answers = await Promise.all([0, 1].map((side) => this.one(side, ["RANDOMKEY"])));
-    const texts: string[] = [];
-    for (const answer of answers) {
-      const key = bulkOf(answer);
-      if (key === undefined) {
-        texts.push(answer.toString("latin1"));
-        continue;
-      }
-      const [real, atoll] = await this.both(observer, [["EXISTS", key.toString("latin1")]]);
-      texts.push(real?.[0] === ":1\r\n" && atoll?.[0] === ":1\r\n" ? "a key" : `${answer}?`);
-    }
+    const texts = answers.map((answer, side) => {
+      const items = itemsOf(known[side] ?? silence) ?? [];
+      return items.some((item) => item.equals(answer)) ? "a key" : answer.toString("latin1");
+    });
     return texts as [string, string];
   }
 
@@ -244,14 +267,14 @@ export class Pair {
   private async one(side: number, args: readonly string[]): Promise<Buffer> {
     const wire = this.wires[observer]?.[side] as Wire;
     wire.send(encodeStep(args));
-    return (await wire.replies(1))[0] ?? silence;
+    return this.masked(await wire.replies(1), side)[0] ?? silence;
   }
 
   /** The same commands to both servers; both lists of replies. */
   private async both(client: number, commands: readonly string[][]): Promise<string[][]> {
     const wires = this.wires[client] as [Wire, Wire];
-    const bytes = Buffer.concat(commands.map(encodeStep));
-    for (const wire of wires) wire.send(bytes);
+    const steps = commands.map((args) => command(client, ...args));
+    for (const [side, wire] of wires.entries()) wire.send(this.encode(steps, side));
     const replies = await Promise.all(wires.map((wire) => wire.replies(commands.length)));
     return replies.map((list) => list.map((reply) => reply.toString("latin1")));
   }
@@ -275,18 +298,6 @@ export class Pair {
   private hangUp(): void {
     for (const wires of this.wires) for (const wire of wires) wire.close();
     this.wires = [];
-  }
-
-  private async ownAllSlots(): Promise<void> {
-    for (const server of [this.real, this.atoll]) {
-      const client = await server.connect();
-      await client.must("CLUSTER", "ADDSLOTSRANGE", 0, 16383);
-      for (;;) {
-        if (String(await client.call("CLUSTER", "INFO")).includes("cluster_state:ok")) break;
-        await Bun.sleep(50);
-      }
-      client.close();
-    }
   }
 }
 

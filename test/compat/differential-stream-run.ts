@@ -5,8 +5,9 @@ import { showText } from "./differential-step.ts";
 import { randomStream, type Stream } from "./differential-stream.ts";
 import { Wire } from "./differential-wire.ts";
 
-/** How long a server may stay silent before it counts as waiting for more. */
+/** How long a server may stay silent before it counts as waiting for more; and when in doubt. */
 const QUIET_MS = 150;
+const QUIET_LONG_MS = 2000;
 /** Streams on the way at once. */
 const PARALLEL = 24;
 
@@ -20,8 +21,12 @@ export async function compareStream(
   real: TestServer,
   atoll: TestServer,
   stream: Stream,
+  quietMs: number,
 ): Promise<string | undefined> {
-  const [one, other] = await Promise.all([play(real.port, stream), play(atoll.port, stream)]);
+  const [one, other] = await Promise.all([
+    play(real.port, stream, quietMs),
+    play(atoll.port, stream, quietMs),
+  ]);
   if (one.closed === other.closed && withoutId(one.bytes) === withoutId(other.bytes)) {
     return undefined;
   }
@@ -39,7 +44,7 @@ function withoutId(bytes: Buffer): string {
   return bytes.toString("latin1").replace(/(\$2\r\nid\r\n):\d+/g, "$1");
 }
 
-async function play(port: number, stream: Stream): Promise<Outcome> {
+async function play(port: number, stream: Stream, quietMs: number): Promise<Outcome> {
   const wire = await Wire.open(port);
   const bytes = Buffer.from(stream.bytes, "latin1");
   let from = 0;
@@ -48,7 +53,7 @@ async function play(port: number, stream: Stream): Promise<Outcome> {
     from = cut;
     if (cut < bytes.length) await Bun.sleep(2);
   }
-  const received = await wire.everything(QUIET_MS);
+  const received = await wire.everything(quietMs);
   const { closed } = wire;
   wire.close();
   return { bytes: received, closed };
@@ -66,8 +71,8 @@ export async function compareStreams(
     while (next < streams.length) {
       const stream = streams[next++] as Stream;
       // Silence on a busy machine may be slowness: what differs is looked at again, at leisure.
-      if ((await compareStream(real, atoll, stream)) === undefined) continue;
-      const report = await compareStream(real, atoll, stream);
+      if ((await compareStream(real, atoll, stream, QUIET_MS)) === undefined) continue;
+      const report = await compareStream(real, atoll, stream, QUIET_LONG_MS);
       if (report !== undefined) reports.push(report);
     }
   };

@@ -3,7 +3,7 @@
  * byte for byte. A mismatch is narrowed down to the shortest list of commands that shows it.
  *
  *   bun test/compat/differential.ts [--seed N] [--commands N] [--protocol 2|3] [--cluster] [--keep-going]
- *     [--without name,name]
+ *     [--without name,name] [--config "--directive value"]
  *   bun test/compat/differential.ts --replay FILE
  */
 import { tmpdir } from "node:os";
@@ -83,6 +83,11 @@ function option(name: string): string | undefined {
   return at < 0 ? undefined : process.argv[at + 1];
 }
 
+/** Further directives for both servers, each with `--` in front of its name. */
+function configuration(): string[] {
+  return (option("config") ?? "").split(" ").filter((word) => word !== "");
+}
+
 async function main(): Promise<number> {
   const replay = option("replay");
   if (replay !== undefined) return replayFile(replay);
@@ -94,7 +99,7 @@ async function main(): Promise<number> {
   const keepGoing = process.argv.includes("--keep-going");
   const without = (option("without") ?? "").split(",");
   const protocols = option("protocol") === undefined ? [2, 3] : [Number(option("protocol"))];
-  const pair = await Pair.start({ cluster });
+  const pair = await Pair.start({ cluster, args: configuration() });
   let failures = 0;
   try {
     for (const protocol of protocols as (2 | 3)[]) {
@@ -124,7 +129,7 @@ async function main(): Promise<number> {
 
 async function replayFile(file: string): Promise<number> {
   const { protocol, cluster, steps } = await Bun.file(file).json();
-  const pair = await Pair.start({ cluster });
+  const pair = await Pair.start({ cluster, args: configuration() });
   try {
     await pair.reset(protocol);
     const mismatch = await pair.run(steps);
