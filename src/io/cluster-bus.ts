@@ -5,6 +5,8 @@ import type { BusMessage } from "../cluster/bus-message.ts";
 import type { LinkId } from "../cluster/effects.ts";
 import type { BusEvents, ClusterBus, LinkBuffers } from "../node/cluster.ts";
 
+import { isGone, throwLater } from "./socket.ts";
+
 type Listening = { stop(closeActiveConnections?: boolean): void };
 
 /** One TCP connection of the bus, in either direction. */
@@ -141,6 +143,11 @@ export class TcpClusterBus implements ClusterBus {
     return {
       ...this.commonHandlers(),
       open: (socket) => {
+        const { localAddress, remoteAddress } = socket;
+        if (isGone(socket)) {
+          socket.terminate();
+          return;
+        }
         const link = new BusLink(this.nextInbound--);
         this.openedCount++;
         link.socket = socket;
@@ -148,7 +155,7 @@ export class TcpClusterBus implements ClusterBus {
         socket.setNoDelay(true);
         socket.setKeepAlive(true, keepAliveMs);
         this.links.set(link.id, link);
-        this.events?.onInboundOpened(link.id, socket.localAddress, socket.remoteAddress);
+        this.events?.onInboundOpened(link.id, localAddress, remoteAddress);
       },
     };
   }
@@ -164,6 +171,10 @@ export class TcpClusterBus implements ClusterBus {
         }
         link.socket = socket;
         socket.setNoDelay(true);
+        if (isGone(socket)) {
+          this.ended(link, "connection closed");
+          return;
+        }
         this.events?.onLinkOpened(link.id, socket.localAddress, socket.remoteAddress);
         link.flush();
       },
@@ -176,7 +187,11 @@ export class TcpClusterBus implements ClusterBus {
       data: (socket, chunk) => this.onData(socket.data, chunk),
       drain: (socket) => socket.data?.flush(),
       close: (socket) => this.ended(socket.data, "connection closed"),
-      error: (socket, reason) => this.ended(socket.data, reason.message),
+      error: (socket, reason) => {
+        // The runtime brings exceptions of the handlers above here too: those are bugs and fatal.
+        if (!("syscall" in reason)) throwLater(reason);
+        this.ended(socket.data, reason.message);
+      },
     };
   }
 

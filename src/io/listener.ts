@@ -3,6 +3,7 @@ import type { Socket, SocketHandler } from "bun";
 import type { Node } from "../node/node.ts";
 import { Connection } from "./connection.ts";
 import { errorCodeText } from "./disk.ts";
+import { isGone, throwLater } from "./socket.ts";
 
 /** Errors after which Redis tries the next address: this machine has no such protocol family. */
 const unsupported = new Set(["ENOPROTOOPT", "EPROTONOSUPPORT", "ESOCKTNOSUPPORT", "EPFNOSUPPORT"]);
@@ -116,6 +117,10 @@ export class Listener {
 
   private accept(socket: Socket<Connection>, unixSocket: boolean): void {
     const { node } = this;
+    if (!unixSocket && isGone(socket)) {
+      socket.terminate();
+      return;
+    }
     const path = `${this.unixPath}:0`;
     const remote = unixSocket ? path : endpoint(socket.remoteAddress, socket.remotePort);
     const local = unixSocket ? path : endpoint(socket.localAddress, socket.localPort);
@@ -173,13 +178,6 @@ function isLoopback(address: string): boolean {
 /** `ip:port`, with brackets around an IPv6 address as Redis's anetFormatAddr has them. */
 export function endpoint(address: string, port: number): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
-}
-
-/** Brings an exception out of a callback that would swallow it, to the process's last handler. */
-export function throwLater(reason: unknown): void {
-  queueMicrotask(() => {
-    throw reason;
-  });
 }
 
 function codeOf(reason: unknown): string {

@@ -2,6 +2,7 @@ import type { Socket } from "bun";
 import type { PrimarySocket, PrimarySocketEvents } from "../node/primary-stream.ts";
 import { errorCodeText } from "./disk.ts";
 import { endpoint } from "./listener.ts";
+import { isGone, throwLater } from "./socket.ts";
 
 /** One connection to our primary. What the socket does not take at once is kept and sent when it drains. */
 export class PrimaryConnection implements PrimarySocket {
@@ -27,7 +28,11 @@ export class PrimaryConnection implements PrimarySocket {
         },
         drain: () => this.flush(),
         close: () => this.onClose("Connection reset by peer"),
-        error: (_, reason) => this.onClose(reasonText(reason)),
+        error: (_, reason) => {
+          // The runtime brings exceptions of the handlers above here too: those are bugs and fatal.
+          if (!("syscall" in reason)) throwLater(reason);
+          this.onClose(reasonText(reason));
+        },
         connectError: (_, reason) => this.onClose(reasonText(reason)),
       },
     }).catch((reason: unknown) => this.onClose(reasonText(reason)));
@@ -51,6 +56,10 @@ export class PrimaryConnection implements PrimarySocket {
       return;
     }
     this.socket = socket;
+    if (isGone(socket)) {
+      this.onClose("Connection reset by peer");
+      return;
+    }
     socket.setNoDelay(true);
     this.remoteAddress = endpoint(socket.remoteAddress, socket.remotePort);
     this.localAddress = endpoint(socket.localAddress, socket.localPort);

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { Prng } from "../../src/base/prng.ts";
 import { encodeMessage } from "../../src/cluster/bus-codec.ts";
 import { HEADER_BYTES, Header } from "../../src/cluster/bus-layout.ts";
@@ -193,6 +193,22 @@ describe("garbage", () => {
     TIMEOUT_MS,
   );
 
+  test("both ports: connections that were reset before the node could accept them", async () => {
+    node.pause();
+    try {
+      for (const port of [node.port, busPort()]) {
+        const sockets = await openAll(port, 20, () => "PING\r\n");
+        for (const socket of sockets) socket.resetAndDestroy();
+      }
+    } finally {
+      node.resume();
+    }
+    expect(await node.call("PING")).toBe("PONG");
+    expect(node.isRunning, node.log).toBe(true);
+    await cluster.untilOk();
+    expect(await node.call("CLUSTER", "NODES")).not.toContain("undefined");
+  });
+
   // The bus.
 
   const busPort = (): number => node.port + 10_000;
@@ -252,16 +268,21 @@ describe("garbage", () => {
 });
 
 /** Opens so many connections, all at the same time, and then breaks them off. */
-async function holdOpen(
+async function holdOpen(...args: Parameters<typeof openAll>): Promise<void> {
+  for (const socket of await openAll(...args)) socket.destroy();
+}
+
+/** Connections that have sent their bytes. */
+function openAll(
   port: number,
   count: number,
   bytes: (index: number) => string | Uint8Array,
-): Promise<void> {
-  const sockets = await Promise.all(
+): Promise<Socket[]> {
+  return Promise.all(
     Array.from(
       { length: count },
       (_, index) =>
-        new Promise<ReturnType<typeof connect>>((resolve, reject) => {
+        new Promise<Socket>((resolve, reject) => {
           const socket = connect({ port, host: "127.0.0.1" }, () => {
             const part = bytes(index);
             if (part.length === 0) resolve(socket);
@@ -271,7 +292,6 @@ async function holdOpen(
         }),
     ),
   );
-  for (const socket of sockets) socket.destroy();
 }
 
 function patched(message: Uint8Array, offset: number, bytes: readonly number[]): Uint8Array {
