@@ -22,6 +22,7 @@ import {
   changeFlags,
   client,
   clientFlags,
+  clearLost,
   clusterEnabled,
   commandId,
   dropReply,
@@ -34,6 +35,7 @@ import {
   publish,
   replyAt,
   replyBase,
+  replyLost,
   Streams,
   setClient,
   setCommand,
@@ -54,7 +56,8 @@ import {
   slotStatesPtr,
   Verdict,
 } from "./gates";
-import { beginUnit, endUnit } from "./journal";
+import { Journal, beginUnit, endUnit } from "./journal";
+import { largestTable } from "./keyspace/database";
 import { refreshClock } from "./keyspace/keyspace";
 import {
   beginExec,
@@ -354,18 +357,38 @@ function plainlyOurs(row: CommandRow): bool {
   return state == SlotState.Owned;
 }
 
-/** Room that a command may need without saying so: its arguments twice, and a database's directory. */
-function enoughMemory(row: CommandRow): bool {
-  let bytes: usize = 4 << 20;
-  for (let i: u32 = 1; i < argc; i++) bytes += (<usize>Arg.length(i)) << 1;
-  if (journalOn) bytes += bytes;
-  return canAllocate(bytes);
+/** Commands that only remove: they must work when memory has run out. */
+function onlyFrees(id: u32): bool {
+  return (
+    id == Command.Del ||
+    id == Command.Unlink ||
+    id == Command.GetDel ||
+    id == Command.FlushDb ||
+    id == Command.FlushAll
+  );
 }
+
+/**
+ * Room that a write may need without saying so: for each argument itself, an entry and a bucket, for the table that
+ * may have to grow, and in the journal for the arguments and for a DEL of each that has expired.
+ */
+function enoughMemory(row: CommandRow): bool {
+  let bytes: u64 = (<u64>argc) << 7;
+  for (let i: u32 = 1; i < argc; i++) bytes += (<u64>Arg.length(i)) << 1;
+  if (bytes > MEMORY_MAX || !Journal.reserve(<usize>bytes)) return false;
+  if (onlyFrees(row.id)) return true;
+  bytes += (<u64>largestTable << 1) + ENTRY_BYTES;
+  return bytes <= MEMORY_MAX && canAllocate(<usize>bytes);
+}
+
+const MEMORY_MAX: u64 = 0xf0000000;
+/** An entry that is rewritten, and a small string that becomes a raw one. */
+const ENTRY_BYTES: u64 = 16384;
 
 /** Runs an engine command. */
 function call(state: ClientState, row: CommandRow): i32 {
   const write = (row.flags & CommandFlag.Write) != 0;
-  if (write && (row.flags & CommandFlag.DenyOom) != 0 && !enoughMemory(row)) {
+  if (write && !enoughMemory(row)) {
     replyError("OOM command not allowed when used memory > 'maxmemory'.");
     return close(state);
   }
@@ -437,6 +460,7 @@ function close(state: ClientState): i32 {
 
 /** A command that was refused or queued: not counted as a call. */
 function refuse(state: ClientState): i32 {
+  if (replyLost) answerLost();
   return afterRefusal(state) ? Yield.Idle : Yield.Close;
 }
 
@@ -445,9 +469,18 @@ function afterCommand(state: ClientState): bool {
   commandCount++;
   const id = commandId;
   Stats.addCommand(id, CommandStat.Calls);
-  if (failed) Stats.addCommand(id, CommandStat.Failed);
+  if (failed) {
+    Stats.addCommand(id, CommandStat.Failed);
+    if (replyLost) answerLost();
+  }
   Stats.add(Stat.Commands, 1);
   return afterRefusal(state);
+}
+
+/** A reply that memory could not hold becomes an error; where not even that fits, the connection ends. */
+function answerLost(): void {
+  if (clearLost()) replyError("OOM command not allowed when used memory > 'maxmemory'.");
+  else changeFlags(0, ClientFlag.Closing);
 }
 
 function afterRefusal(state: ClientState): bool {
@@ -494,7 +527,7 @@ function runQueued(state: ClientState, row: CommandRow): i32 {
   if (first > 0 && first < <i32>argc) setSlot(keySlot(Arg.ptr(first), <i32>Arg.length(first)));
   if ((row.flags & CommandFlag.Host) != 0) return Yield.Host;
   const write = (row.flags & CommandFlag.Write) != 0;
-  if (write && (row.flags & CommandFlag.DenyOom) != 0 && !enoughMemory(row)) {
+  if (write && !enoughMemory(row)) {
     replyError("OOM command not allowed when used memory > 'maxmemory'.");
   } else body(row.id);
   return close(state);

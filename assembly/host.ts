@@ -117,6 +117,7 @@ export function deleteKeysInSlot(slot: u32, nowMs: f64): u32 {
     const key = Entry.keyPtr(e);
     const length = Entry.keyLength(e);
     find(database, slot, key, length);
+    if (!Journal.reserve(length)) break;
     if (journalOn && Journal.begin(0, 2)) {
       Journal.word("DEL");
       Journal.bytes(key, length);

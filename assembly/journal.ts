@@ -54,7 +54,15 @@ export function journalTaken(): void {
   publish();
 }
 
+/** What stands around a command: SELECT, MULTI, EXEC, and the headers of a DEL. */
+const AROUND_BYTES: usize = 512;
+
 export class Journal {
+  /** Room for commands of `bytes` in all, so that writing them cannot fail. False: memory does not suffice. */
+  static reserve(bytes: usize): bool {
+    return !journalOn || Streams.journal.reserve(bytes + AROUND_BYTES);
+  }
+
   /** Begins a command of `count` arguments on a database. False when nobody listens. */
   static begin(database: i32, count: u32): bool {
     if (!journalOn) return false;

@@ -62,23 +62,23 @@ export function changeFlags(clear: u32, set: u32): void {
 /** Accessors of the command's arguments. */
 export class Arg {
   @inline static ptr(index: u32): usize {
-    return load<usize>(argv + (<usize>index << 3));
+    return load<usize>(argv + ((<usize>index) << 3));
   }
   @inline static length(index: u32): u32 {
-    return load<u32>(argv + (<usize>index << 3), 4);
+    return load<u32>(argv + ((<usize>index) << 3), 4);
   }
   @inline static byte(index: u32, at: u32): u32 {
-    return load<u8>(load<usize>(argv + (<usize>index << 3)) + at);
+    return load<u8>(load<usize>(argv + ((<usize>index) << 3)) + at);
   }
 }
 
 /** Numbers the host sets; see `Setting` in `abi.ts`. */
 export class Settings {
   @inline static value(setting: u32): f64 {
-    return load<f64>(settingsPointer + (<usize>setting << 3));
+    return load<f64>(settingsPointer + ((<usize>setting) << 3));
   }
   @inline static on(setting: u32): bool {
-    return load<f64>(settingsPointer + (<usize>setting << 3)) != 0;
+    return load<f64>(settingsPointer + ((<usize>setting) << 3)) != 0;
   }
 }
 
@@ -88,7 +88,7 @@ export let isReplica: bool = false;
 export let journalOn: bool = false;
 
 export function setSetting(setting: u32, value: f64): void {
-  store<f64>(settingsPointer + (<usize>setting << 3), value);
+  store<f64>(settingsPointer + ((<usize>setting) << 3), value);
   if (setting == Setting.Gates) gates = <u32>value;
   else if (setting == Setting.ClusterEnabled) clusterEnabled = value != 0;
   else if (setting == Setting.Replica) isReplica = value != 0;
@@ -114,15 +114,37 @@ export function dropReply(): void {
   replyAt = replyMark;
 }
 
-/** Makes room for `bytes`; callers then store at `replyAt` and move it. Large replies announce themselves. */
+/**
+ * Behind `replyEnd` so much more is there: where memory cannot hold a reply, what the command still writes goes to
+ * the place where its reply began, and is dropped in the end.
+ */
+const REPLY_SLACK: usize = 8192;
+/** The reply of the command in hand did not fit into memory; see `answerLost` in dispatch. */
+export let replyLost: bool = false;
+
+/** Makes room for `bytes` (at most 4 KiB); callers then store at `replyAt` and move it. */
 export function needReply(bytes: usize): void {
   if (replyAt + bytes > replyEnd) growReply(bytes);
+}
+
+/** As `needReply`, for any number of bytes. False: the reply is lost, and nothing may be written. */
+export function roomReply(bytes: usize): bool {
+  if (replyAt + bytes <= replyEnd) return true;
+  return growReply(bytes);
+}
+
+/** Drops a lost reply. False: there is not even room for an error in its place. */
+export function clearLost(): bool {
+  replyLost = false;
+  replyAt = replyMark;
+  return replyMark <= replyEnd;
 }
 
 /** Whether a reply of `bytes` can be built: asked before replies that may be very large. */
 export function canReply(bytes: usize): bool {
   if (replyAt + bytes <= replyEnd) return true;
-  return canAllocate(grownSize(replyAt - replyBase + bytes));
+  const wanted = <u64>(replyAt - replyBase) + <u64>bytes;
+  return wanted < STREAM_MAX && canAllocate(grownSize(<usize>wanted) + REPLY_SLACK);
 }
 
 function grownSize(bytes: usize): usize {
@@ -130,14 +152,22 @@ function grownSize(bytes: usize): usize {
   return bytes < 64 << 20 ? bytes << 1 : bytes + (bytes >> 3);
 }
 
-function growReply(bytes: usize): void {
+function growReply(bytes: usize): bool {
   const length = replyAt - replyBase;
   const mark = replyMark - replyBase;
-  const size = grownSize(length + bytes);
-  replyBase = resize(replyBase, length, size);
+  const wanted = <u64>length + <u64>bytes;
+  const size = grownSize(<usize>wanted);
+  if (replyLost || wanted > STREAM_MAX || !canAllocate(size + REPLY_SLACK)) {
+    replyLost = true;
+    setFailed();
+    replyAt = replyMark;
+    return false;
+  }
+  replyBase = resize(replyBase, length, size + REPLY_SLACK);
   replyAt = replyBase + length;
   replyMark = replyBase + mark;
   replyEnd = replyBase + size;
+  return true;
 }
 
 /** Room for the header of an array whose length is not known yet; answers its offset for `closeReplyGap`. */
@@ -152,6 +182,7 @@ const GAP_BYTES: usize = 16;
 
 /** Writes `*count` in the gap and closes up what is too much of it. */
 export function closeReplyGap(offset: usize, count: u32): void {
+  if (replyLost) return;
   const start = replyBase + offset;
   let digits: usize = 1;
   for (let rest = count; rest >= 10; rest /= 10) digits++;
@@ -169,8 +200,7 @@ export function closeReplyGap(offset: usize, count: u32): void {
 }
 
 export function replyReserve(bytes: usize): usize {
-  if (!canReply(bytes)) return 0;
-  needReply(bytes);
+  if (!canReply(bytes) || !roomReply(bytes)) return 0;
   const target = replyAt;
   replyAt += bytes;
   publish();
@@ -187,7 +217,7 @@ export function replyTaken(): void {
   const size = replyEnd - replyBase;
   if (size > KEEP_BYTES) {
     free(replyBase);
-    replyBase = alloc(<usize>Region.FlushAt * 2);
+    replyBase = alloc(<usize>Region.FlushAt * 2 + REPLY_SLACK);
     replyEnd = replyBase + <usize>Region.FlushAt * 2;
   }
   replyAt = replyBase;
@@ -222,13 +252,19 @@ export class ByteStream {
     return wanted < STREAM_MAX && canAllocate(grownSize(<usize>wanted));
   }
 
-  /** Empties it; a large one is given back. */
+  /** Makes room for `bytes` now, so that writing them cannot fail. False: memory does not suffice. */
+  reserve(bytes: usize): bool {
+    if (!this.canRoom(bytes)) return false;
+    this.room(bytes);
+    return true;
+  }
+
+  /** Empties it; a large one is given back, but for a beginning that is there when memory is short. */
   clear(): void {
     this.length = 0;
     if (this.capacity > KEEP_BYTES) {
-      free(this.base);
-      this.base = 0;
-      this.capacity = 0;
+      this.base = resize(this.base, 0, OUTPUT_START);
+      this.capacity = OUTPUT_START;
     }
   }
 }
@@ -252,10 +288,10 @@ export class Streams {
 
 /** Frame words that the host reads. */
 export function setFrame(word: u32, value: u32): void {
-  store<u32>(framePointer + (<usize>word << 2), value);
+  store<u32>(framePointer + ((<usize>word) << 2), value);
 }
 export function frameWord(word: u32): u32 {
-  return load<u32>(framePointer + (<usize>word << 2));
+  return load<u32>(framePointer + ((<usize>word) << 2));
 }
 export function framePtr(): usize {
   return framePointer;
@@ -297,10 +333,11 @@ export function eventsTaken(): void {
 export function initFrame(): void {
   scratchPointer = alloc(SCRATCH_BYTES);
   inputPointer = alloc(<usize>Region.Input + 4096);
-  replyBase = alloc(<usize>Region.FlushAt * 2);
+  replyBase = alloc(<usize>Region.FlushAt * 2 + REPLY_SLACK);
   replyAt = replyBase;
   replyMark = replyBase;
   replyEnd = replyBase + <usize>Region.FlushAt * 2;
   Streams.output.room(OUTPUT_START);
+  Streams.journal.room(OUTPUT_START);
   publish();
 }

@@ -90,10 +90,10 @@ export function limitMemory(pages: u32): void {
 /** Lays the page table after the static data. Answers false when memory cannot hold it. */
 export function initMemory(): bool {
   metaBase = (__heap_base + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-  const dataStart = metaBase + (<usize>MAX_PAGES) * 32;
+  const dataStart = metaBase + <usize>MAX_PAGES * 32;
   topPage = <u32>((dataStart + PAGE_SIZE - 1) >> PAGE_SHIFT);
   firstPage = topPage;
-  limitPage = <u32>memory.size() << 4;
+  limitPage = (<u32>memory.size()) << 4;
   return ensureTop(512);
 }
 
@@ -163,7 +163,27 @@ export function canAllocate(bytes: usize): bool {
   if (ensureTop(pages)) return true;
   // At the end of memory: one run for the object itself, and as much as the slack in runs of any length.
   const own = <u32>(bytes >> PAGE_SHIFT) + SLAB_PAGES_MAX;
-  return freePages >= pages + SLAB_PAGES_MAX && findRun(own) != 0;
+  if (freePages >= pages + SLAB_PAGES_MAX && findRun(own) != 0) return true;
+  return releaseEmpty() && freePages >= pages + SLAB_PAGES_MAX && findRun(own) != 0;
+}
+
+/** Gives back the empty slabs that `free` keeps, one per class at most near the head. True: there were some. */
+function releaseEmpty(): bool {
+  let released = false;
+  for (let sizeClass: u32 = 0; sizeClass < CLASS_COUNT; sizeClass++) {
+    const headPtr = classHeads + ((<usize>sizeClass) << 2);
+    let page = load<u32>(headPtr);
+    for (let looked = 0; page != 0 && looked < 16; looked++) {
+      const slab = PageMeta.of(page);
+      const next = slab.next;
+      if (slab.live == 0) {
+        releaseSlab(page, slab, headPtr);
+        released = true;
+      }
+      page = next;
+    }
+  }
+  return released;
 }
 
 function binOf(pages: u32): u32 {
@@ -184,7 +204,7 @@ function binPush(page: u32, length: u32, dirty: u32): void {
   meta.length = length;
   meta.dirty = dirty;
   freePages += length;
-  const headPtr = binHeads + (<usize>bin << 2);
+  const headPtr = binHeads + ((<usize>bin) << 2);
   const first = load<u32>(headPtr);
   meta.next = first;
   meta.previous = 0;
@@ -203,7 +223,7 @@ function binRemove(page: u32): void {
     PageMeta.of(meta.previous).next = meta.next;
     return;
   }
-  store<u32>(binHeads + (<usize>bin << 2), meta.next);
+  store<u32>(binHeads + ((<usize>bin) << 2), meta.next);
   if (meta.next == 0) {
     const wordPtr = binBits + ((<usize>bin >> 5) << 2);
     store<u32>(wordPtr, load<u32>(wordPtr) & ~(1 << (bin & 31)));
@@ -214,7 +234,7 @@ function binRemove(page: u32): void {
 function findRun(pages: u32): u32 {
   let bin = binOf(pages);
   if (pages > EXACT_BINS) {
-    let page = load<u32>(binHeads + (<usize>bin << 2));
+    let page = load<u32>(binHeads + ((<usize>bin) << 2));
     for (let looked = 0; page != 0 && looked < 64; looked++) {
       const meta = PageMeta.of(page);
       if (meta.length >= pages) return page;
@@ -223,7 +243,7 @@ function findRun(pages: u32): u32 {
     bin++;
   }
   for (let word = bin >> 5; word < BIN_COUNT >> 5; word++) {
-    let bits = load<u32>(binBits + (<usize>word << 2));
+    let bits = load<u32>(binBits + ((<usize>word) << 2));
     if (word == bin >> 5) bits &= ~0 << (bin & 31);
     if (bits != 0) return load<u32>(binHeads + ((<usize>((word << 5) + ctz(bits))) << 2));
   }
@@ -286,7 +306,7 @@ function newSlab(sizeClass: u32): u32 {
   head.length = pages;
   head.live = 0;
   head.carved = 0;
-  head.capacity = <u16>((<usize>pages << PAGE_SHIFT) / classSize(sizeClass));
+  head.capacity = <u16>(((<usize>pages) << PAGE_SHIFT) / classSize(sizeClass));
   head.free = 0;
   head.next = 0;
   head.previous = 0;
@@ -297,7 +317,7 @@ function newSlab(sizeClass: u32): u32 {
 export function alloc(size: usize): usize {
   if (size > SMALL_MAX) return allocLarge(size);
   const sizeClass = classOf(size);
-  const headPtr = classHeads + (<usize>sizeClass << 2);
+  const headPtr = classHeads + ((<usize>sizeClass) << 2);
   let page = load<u32>(headPtr);
   if (page == 0) {
     page = newSlab(sizeClass);
@@ -310,7 +330,7 @@ export function alloc(size: usize): usize {
     slab.free = load<usize>(object);
   } else {
     const carved = slab.carved;
-    object = (<usize>page << PAGE_SHIFT) + <usize>carved * bytes;
+    object = ((<usize>page) << PAGE_SHIFT) + <usize>carved * bytes;
     slab.carved = carved + 1;
   }
   const live = slab.live + 1;
@@ -329,8 +349,8 @@ function allocLarge(size: usize): usize {
   const pages = <u32>((size + PAGE_SIZE - 1) >> PAGE_SHIFT);
   const page = takeRun(pages);
   markLarge(page, pages);
-  usedBytes += <usize>pages << PAGE_SHIFT;
-  return <usize>page << PAGE_SHIFT;
+  usedBytes += (<usize>pages) << PAGE_SHIFT;
+  return (<usize>page) << PAGE_SHIFT;
 }
 
 function markLarge(page: u32, pages: u32): void {
@@ -346,7 +366,7 @@ export function free(ptr: usize): void {
   const meta = PageMeta.of(<u32>(ptr >> PAGE_SHIFT));
   if (meta.kind == LARGE) {
     const pages = meta.length;
-    usedBytes -= <usize>pages << PAGE_SHIFT;
+    usedBytes -= (<usize>pages) << PAGE_SHIFT;
     giveRun(<u32>(ptr >> PAGE_SHIFT), pages);
     return;
   }
@@ -360,7 +380,7 @@ export function free(ptr: usize): void {
   slab.free = ptr;
   const live = slab.live - 1;
   slab.live = live;
-  const headPtr = classHeads + (<usize>sizeClass << 2);
+  const headPtr = classHeads + ((<usize>sizeClass) << 2);
   if (live == slab.capacity - 1) {
     const first = load<u32>(headPtr);
     slab.next = first;
@@ -382,7 +402,7 @@ function releaseSlab(page: u32, slab: PageMeta, headPtr: usize): void {
 /** The bytes that the allocation at `ptr` has. */
 export function usableSize(ptr: usize): usize {
   const meta = PageMeta.of(<u32>(ptr >> PAGE_SHIFT));
-  if (meta.kind == LARGE) return <usize>meta.length << PAGE_SHIFT;
+  if (meta.kind == LARGE) return (<usize>meta.length) << PAGE_SHIFT;
   return classSize(meta.sizeClass);
 }
 
@@ -406,7 +426,7 @@ function resizeLarge(ptr: usize, size: usize): bool {
     markLarge(page, want);
     PageMeta.of(page + want).kind = LARGE;
     giveRun(page + want, have - want);
-    usedBytes -= <usize>(have - want) << PAGE_SHIFT;
+    usedBytes -= (<usize>(have - want)) << PAGE_SHIFT;
     return true;
   }
   const end = page + have;
@@ -423,7 +443,7 @@ function resizeLarge(ptr: usize, size: usize): bool {
     if (length > extra) binPush(end + extra, length - extra, dirty);
   }
   markLarge(page, want);
-  usedBytes += <usize>extra << PAGE_SHIFT;
+  usedBytes += (<usize>extra) << PAGE_SHIFT;
   return true;
 }
 
@@ -441,13 +461,13 @@ export function purgeLength(): usize {
 export function takePurgeable(pages: u32): usize {
   for (let bin = BIN_COUNT; bin > binOf(pages); ) {
     bin--;
-    let page = load<u32>(binHeads + (<usize>bin << 2));
+    let page = load<u32>(binHeads + ((<usize>bin) << 2));
     for (let looked = 0; page != 0 && looked < 1024; looked++) {
       const meta = PageMeta.of(page);
       if (meta.dirty != 0 && meta.length >= pages) {
         meta.dirty = 0;
-        purgeBytes = <usize>meta.length << PAGE_SHIFT;
-        return <usize>page << PAGE_SHIFT;
+        purgeBytes = (<usize>meta.length) << PAGE_SHIFT;
+        return (<usize>page) << PAGE_SHIFT;
       }
       page = meta.next;
     }
@@ -457,7 +477,7 @@ export function takePurgeable(pages: u32): usize {
 
 /** Objects on a slab's free list, which must lie in the slab; -1 where one does not. */
 function countFree(page: u32, slab: PageMeta): i32 {
-  const start = <usize>page << PAGE_SHIFT;
+  const start = (<usize>page) << PAGE_SHIFT;
   const size = classSize(slab.sizeClass);
   let count: i32 = 0;
   for (let object = slab.free; object != 0; object = load<usize>(object)) {
@@ -471,13 +491,14 @@ function countFree(page: u32, slab: PageMeta): i32 {
 /** Whether the bins list exactly `runs` free runs, each where it belongs. */
 function checkBins(runs: u32): bool {
   for (let bin: u32 = 0; bin < BIN_COUNT; bin++) {
-    const head = load<u32>(binHeads + (<usize>bin << 2));
+    const head = load<u32>(binHeads + ((<usize>bin) << 2));
     const bit = (load<u32>(binBits + ((<usize>bin >> 5) << 2)) >> (bin & 31)) & 1;
     if ((head != 0) != (bit == 1)) return false;
     let previous: u32 = 0;
     for (let page = head; page != 0; page = PageMeta.of(page).next) {
       const meta = PageMeta.of(page);
-      if (meta.kind != FREE_HEAD || binOf(meta.length) != bin || meta.previous != previous) return false;
+      if (meta.kind != FREE_HEAD || binOf(meta.length) != bin || meta.previous != previous)
+        return false;
       previous = page;
       runs--;
     }
@@ -508,7 +529,7 @@ export function checkMemory(): bool {
       used += <usize>meta.live * classSize(meta.sizeClass);
     } else if (meta.kind == LARGE) {
       previousFree = false;
-      used += <usize>meta.length << PAGE_SHIFT;
+      used += (<usize>meta.length) << PAGE_SHIFT;
     } else return false;
     page += meta.length;
   }

@@ -259,11 +259,15 @@ function place(table: SlotTable, e: usize, hash: u32): void {
   }
 }
 
+/** Bytes of the largest table there has been: what a write may suddenly need to make it larger still. */
+export let largestTable: usize = 0;
+
 function resizeTable(table: SlotTable, bucketCount: u32): void {
   const old = table.buckets;
   const oldCount = table.bucketCount;
   const bytes = <usize>bucketCount * BUCKET;
   const buckets = alloc(bytes);
+  if (bytes > largestTable) largestTable = bytes;
   memory.fill(buckets, 0, bytes);
   table.buckets = buckets;
   table.bucketCount = bucketCount;

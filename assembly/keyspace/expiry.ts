@@ -1,5 +1,6 @@
 /** Active expiry: deleting what nobody asks for any more. Each slot knows before when nothing can be due. */
 import { now } from "../base/frame";
+import { Journal } from "../journal";
 import { Database, databaseAt, find, nextOccupied, SLOT_COUNT, SlotWalk } from "./database";
 import { Entry } from "./entry";
 import { deleteExpired } from "./keyspace";
@@ -81,6 +82,10 @@ function expireSlot(database: Database, slot: u32): u32 {
   noteTtl(database, sum, count);
   for (let i: u32 = 0; i < due; i++) {
     const e = load<usize>(dueCells + ((<usize>i) << 2));
+    if (!Journal.reserve(Entry.keyLength(e))) {
+      table.nextExpiry = 0;
+      return i;
+    }
     find(database, slot, Entry.keyPtr(e), Entry.keyLength(e));
     deleteExpired(database, slot, e);
   }

@@ -78,17 +78,23 @@ function lfuTouched(clock: u32): u32 {
 
 /** The key's entry for a command that only reads, or 0. Counts hits and misses, stamps the access clock. */
 export function lookupRead(database: Database, slot: u32, key: usize, length: u32): usize {
+  const e = lookupQuietly(database, slot, key, length);
+  if (e != 0 && (clientFlags & ClientFlag.NoTouch) == 0) touch(e);
+  return e;
+}
+
+/** As `lookupRead` without the stamp: for what asks about a key and not for its value (EXISTS, TYPE, TTL, OBJECT). */
+export function lookupQuietly(database: Database, slot: u32, key: usize, length: u32): usize {
   const e = find(database, slot, key, length);
   if (e == 0 || (Entry.expires(e) && expireNow(database, slot, e, false))) {
     Stats.add(Stat.KeyspaceMisses, 1);
     return 0;
   }
   Stats.add(Stat.KeyspaceHits, 1);
-  if ((clientFlags & ClientFlag.NoTouch) == 0) touch(e);
   return e;
 }
 
-/** As `lookupRead`, but leaves no trace: EXISTS-like checks of the cluster, OBJECT, TTL ... */
+/** As `lookupQuietly`, but counts nothing. */
 export function peek(database: Database, slot: u32, key: usize, length: u32): usize {
   const e = find(database, slot, key, length);
   if (e == 0 || (Entry.expires(e) && expireNow(database, slot, e, false))) return 0;
@@ -116,6 +122,8 @@ function expireNow(database: Database, slot: u32, e: usize, forWrite: bool): boo
     if (!forWrite) return true;
   }
   if ((gates & (Gate.PauseWrites | Gate.PauseAll)) != 0) return true;
+  // Writes have made room in the journal before; for a read the key can wait.
+  if (!forWrite && !Journal.reserve(Entry.keyLength(e))) return true;
   deleteExpired(database, slot, e);
   return true;
 }

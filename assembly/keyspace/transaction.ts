@@ -7,10 +7,10 @@ import { ClientFlag, Stat } from "../abi";
 import { copyBytes } from "../base/bytes";
 import { ClientState } from "../base/client";
 import { Arg, argc, changeFlags, client, clientFlags, setArguments, slot } from "../base/frame";
-import { alloc, free, usableSize } from "../base/memory";
+import { alloc, canAllocate, free, usableSize } from "../base/memory";
 import { Stats } from "../base/stats";
 import { beginUnit, endUnit } from "../journal";
-import { replyArray, replyError, replyNullArray, replyOk } from "../protocol/reply";
+import { replyArray, replyError, replyNullArray, replyOk, replyOutOfMemory } from "../protocol/reply";
 import { slotOf } from "./keyspace";
 import { unwatchAll, watchedExpired, watchKey } from "./watch";
 
@@ -119,6 +119,10 @@ export function discard(): void {
 export function watch(): void {
   if ((clientFlags & ClientFlag.Multi) != 0) {
     replyError("ERR WATCH inside MULTI is not allowed");
+    return;
+  }
+  if (!canAllocate(queuedSize() + ((<usize>argc) << 6))) {
+    replyOutOfMemory();
     return;
   }
   if ((clientFlags & ClientFlag.DirtyCas) == 0) {

@@ -68,6 +68,7 @@ export function beforeWrite(
 
 function noteEvent(kind: u32, database: u32, key: usize, length: u32): void {
   const events = Streams.events;
+  if (!events.reserve(<usize>length + 12)) return;
   const at = events.room(<usize>length + 12);
   store<u32>(at, kind);
   store<u32>(at, database, 4);

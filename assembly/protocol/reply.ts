@@ -2,10 +2,9 @@
 import { Stat } from "../abi";
 import { copyBytes, writeText } from "../base/bytes";
 import {
-  canReply,
-  dropReply,
   failed,
   needReply,
+  roomReply,
   replyAt,
   replyMark,
   resp3,
@@ -59,12 +58,7 @@ export function replyBulk(ptr: usize, length: u32): void {
     setReplyAt(replyAt + 6 + length);
     return;
   }
-  if (length > 1 << 20 && !canReply(<usize>length + 32)) {
-    dropReply();
-    replyOutOfMemory();
-    return;
-  }
-  needReply(<usize>length + 32);
+  if (!roomReply(<usize>length + 32)) return;
   store<u8>(replyAt, 36);
   let at = replyAt + 1;
   if (length < 100) {
@@ -201,7 +195,7 @@ export function cTextLength(ptr: usize, length: u32): u32 {
 
 /** Bytes of the client inside an error: line ends become blanks, as they would break the protocol. */
 export function errorBytes(ptr: usize, length: u32): void {
-  needReply(<usize>length + 64);
+  if (!roomReply(<usize>length + 64)) return;
   for (let at: u32 = 0; at < length; at++) {
     let byte = load<u8>(ptr + at);
     if (byte == 13 || byte == 10) byte = 32;

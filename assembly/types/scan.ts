@@ -137,6 +137,8 @@ export function scan(): void {
     }
     const count = scanBucket(database.table(at), hash, cellsPointer);
     const bytes = (<usize>count) << 2;
+    // Out of memory: this much will do for one call.
+    if (!found.canRoom(bytes)) break;
     memory.copy(found.room(bytes), cellsPointer, bytes);
     found.length += bytes;
     seen += count;

@@ -1,10 +1,9 @@
 /** String commands. Behaviour: Redis 7.0 t_string.c. */
-import { Encoding, Setting } from "../abi";
+import { ClientFlag, Encoding, Setting, ValueType } from "../abi";
 import { equalsWord } from "../base/bytes";
-import { Arg, Settings, argc, clientFlags, journalOn, now, slot } from "../base/frame";
+import { Arg, argc, clientFlags, isReplica, journalOn, now, Settings, slot } from "../base/frame";
 import { canAllocate } from "../base/memory";
 import { Journal } from "../journal";
-import { ClientFlag } from "../abi";
 import { Database } from "../keyspace/database";
 import { Entry } from "../keyspace/entry";
 import {
@@ -20,17 +19,17 @@ import {
   willChange,
 } from "../keyspace/keyspace";
 import {
-  View,
   growString,
   setBytes,
   setInteger,
   setString,
   stringLength,
+  View,
   view,
   viewInteger,
 } from "../keyspace/string-value";
-import { LONG_DOUBLE_TEXT_MAX, incrByFloatText } from "../protocol/long-double";
-import { parseInt64, parsedInt64 } from "../protocol/number";
+import { incrByFloatText, LONG_DOUBLE_TEXT_MAX } from "../protocol/long-double";
+import { parsedInt64, parseInt64 } from "../protocol/number";
 import {
   beginError,
   endError,
@@ -47,7 +46,6 @@ import {
   replyTooLong,
   replyWrongType,
 } from "../protocol/reply";
-import { ValueType } from "../abi";
 import { Writes } from "./writes";
 
 // SET and its options.
@@ -310,15 +308,9 @@ export function getEx(): void {
 }
 
 /** Gives the found key its expiry; a point in the past deletes it. The first argument is the key. */
-function applyExpiry(
-  database: Database,
-  slot: u32,
-  e: usize,
-  expireAt: i64,
-  absolute: bool,
-): void {
+function applyExpiry(database: Database, slot: u32, e: usize, expireAt: i64, absolute: bool): void {
   Writes.one();
-  if (absolute && expireAt <= now && (clientFlags & ClientFlag.Primary) == 0) {
+  if (absolute && expireAt <= now && !isReplica) {
     deleteFound(database, slot, e);
     if (!Journal.begin(database.index, 2)) return;
     Journal.word(Settings.on(Setting.LazyExpire) ? "UNLINK" : "DEL");
@@ -423,11 +415,15 @@ export function mSet(onlyNew: bool): void {
 
 // Changing in place.
 
+/** No string grows beyond this: addresses have 32 bits, and growing needs the old and the new one. */
+const LENGTH_MAX: f64 = 1610612736;
+
 /** Refuses strings longer than proto-max-bulk-len, as Redis's checkStringLength. */
 function checkLength(size: i64, added: i64): bool {
-  if ((clientFlags & ClientFlag.Primary) != 0) return true;
   const total = size + added;
-  if (total >= size && <f64>total <= Settings.value(Setting.ProtoMaxBulkLength)) return true;
+  const obeys = (clientFlags & ClientFlag.Primary) != 0;
+  const most = obeys ? LENGTH_MAX : Settings.value(Setting.ProtoMaxBulkLength);
+  if (total >= size && <f64>total <= min<f64>(most, LENGTH_MAX)) return true;
   replyTooLong();
   return false;
 }
@@ -491,7 +487,14 @@ export function setRange(): void {
   }
   if (e == 0) {
     e = addEntry(
-      database, slot, Arg.ptr(1), Arg.length(1), ValueType.String, Encoding.InlineRaw, -1, 0,
+      database,
+      slot,
+      Arg.ptr(1),
+      Arg.length(1),
+      ValueType.String,
+      Encoding.InlineRaw,
+      -1,
+      0,
     );
     lookupWrite(database, slot, Arg.ptr(1), Arg.length(1));
   }
@@ -533,9 +536,7 @@ export function incrBy(amount: i64): void {
     willChange(database, slot, e);
     store<i64>(Entry.payload(e), sum);
   } else {
-    setInteger(
-      database, slot, Arg.ptr(1), Arg.length(1), e, sum, e == 0 ? -1 : expiryOf(e),
-    );
+    setInteger(database, slot, Arg.ptr(1), Arg.length(1), e, sum, e == 0 ? -1 : expiryOf(e));
   }
   Writes.one();
   Journal.verbatim(database.index);
@@ -575,7 +576,11 @@ export function incrByFloat(): void {
   View.length = 1;
   if (e != 0) view(e, 0);
   const length = incrByFloatText(
-    View.ptr, <i32>View.length, Arg.ptr(2), <i32>Arg.length(2), floatText + 64,
+    View.ptr,
+    <i32>View.length,
+    Arg.ptr(2),
+    <i32>Arg.length(2),
+    floatText + 64,
   );
   if (length == -1 || length == -2) {
     replyError("ERR value is not a valid float");
@@ -586,9 +591,7 @@ export function incrByFloat(): void {
     return;
   }
   const expireAt = e == 0 ? <i64>-1 : expiryOf(e);
-  setBytes(
-    database, slot, Arg.ptr(1), Arg.length(1), e, floatText + 64, <u32>length, expireAt,
-  );
+  setBytes(database, slot, Arg.ptr(1), Arg.length(1), e, floatText + 64, <u32>length, expireAt);
   Writes.one();
   if (Journal.begin(database.index, 4)) {
     Journal.word("SET");

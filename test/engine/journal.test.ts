@@ -448,7 +448,7 @@ test("a unit that does not fit one region, and one command of megabytes", async 
     replica.engine.set(Setting.Replica, 1);
     const session = new Session(primary);
     session.call("MULTI");
-    for (let index = 0; index < 40; index++)
+    for (let index = 0; index < 16; index++)
       session.call("SET", `k${index}`, `${index}`.repeat(30_000));
     const replies = session.call("EXEC") as Reply[];
     expect(replies.length).toBe(16);
