@@ -20,10 +20,12 @@ export class CommandRow {
   /** Of a subcommand: the container's row, and the next one of the same container. */
   parent: usize;
   nextSibling: usize;
-  /** +48: the name as given, up to 80 bytes. */
+  /** Index of its `CommandStat` counters: a subcommand has counters of its own. */
+  stat: u32;
+  /** +52: the name as given, up to 76 bytes. */
 
   @inline get name(): usize {
-    return changetype<usize>(this) + 48;
+    return changetype<usize>(this) + 52;
   }
 
   /** The full name inside an error text: `get`, `config|get`. */
@@ -39,10 +41,10 @@ export class CommandRow {
     setReplyAt(replyAt + this.nameLength);
   }
 }
-if (offsetof<CommandRow>() != 48) ERROR("CommandRow's name follows at 48");
+if (offsetof<CommandRow>("stat") != 48) ERROR("CommandRow's name follows at 52");
 
 const ROW_BYTES: usize = 128;
-const NAME_MAX: u32 = 80;
+const NAME_MAX: u32 = 76;
 const ROWS_MAX: u32 = 512;
 /** Open addressing; twice as many cells as rows. */
 const CELLS: u32 = 1024;
@@ -67,7 +69,7 @@ function cellOf(head: u64, length: u32): u32 {
   return <u32>(mixed >> 54);
 }
 
-/** Adds a row; more than 512 rows or names over 80 bytes are ignored. Answers the row's address, or 0. */
+/** Adds a row; more than 512 rows or names over 76 bytes are ignored. Answers the row's address, or 0. */
 export function addCommand(
   id: u32,
   namePtr: usize,
@@ -87,9 +89,10 @@ export function addCommand(
   return ptr;
 }
 
-/** Adds a subcommand to the container at `parentPtr`; it goes by the container's id. */
+/** Adds a subcommand to the container at `parentPtr`; it goes by the container's id, and counts at `stat`. */
 export function addSubcommand(
   parentPtr: usize,
+  stat: u32,
   namePtr: usize,
   nameLength: u32,
   arity: i32,
@@ -103,6 +106,7 @@ export function addSubcommand(
   const ptr = addRow(parent.id, namePtr, nameLength, arity, flags, firstKey, lastKey, step);
   if (ptr == 0) return;
   const row = changetype<CommandRow>(ptr);
+  row.stat = stat;
   row.parent = parentPtr;
   row.nextSibling = parent.firstChild;
   parent.firstChild = ptr;
@@ -123,6 +127,7 @@ function addRow(
   rowCount++;
   const row = changetype<CommandRow>(ptr);
   row.id = id;
+  row.stat = id;
   row.flags = flags;
   row.arity = arity;
   row.firstKey = firstKey;

@@ -20,9 +20,9 @@ import {
   Arg,
   argc,
   changeFlags,
+  clearLost,
   client,
   clientFlags,
-  clearLost,
   clusterEnabled,
   commandId,
   dropReply,
@@ -42,6 +42,7 @@ import {
   setFrame,
   setNow,
   setSlot,
+  slot,
 } from "./base/frame";
 import { canAllocate, notePeak, peakMemory, usedMemory } from "./base/memory";
 import { Stats } from "./base/stats";
@@ -56,9 +57,10 @@ import {
   slotStatesPtr,
   Verdict,
 } from "./gates";
-import { Journal, beginUnit, endUnit } from "./journal";
-import { largestTable } from "./keyspace/database";
+import { beginUnit, endUnit, Journal } from "./journal";
+import { databaseAt, Known, largestTable } from "./keyspace/database";
 import { refreshClock } from "./keyspace/keyspace";
+import { Lookahead } from "./keyspace/lookahead";
 import {
   beginExec,
   discard,
@@ -98,6 +100,8 @@ let regionOwner: usize = 0;
 let commandFrom: usize = 0;
 /** Commands since the host's call, for its statistics. */
 let commandCount: u32 = 0;
+/** Where the command in hand is counted. */
+let commandStat: u32 = 0;
 
 const WATCHED_FLAGS: u32 =
   ClientFlag.NeedsAuth |
@@ -121,6 +125,7 @@ const SILENT: u32 = ClientFlag.Primary | ClientFlag.ReplyOff | ClientFlag.ReplyS
 /** Takes `length` bytes of input for the client and runs what is whole. */
 export function execute(ptr: usize, length: u32, nowMs: f64): i32 {
   begin(ptr, nowMs);
+  Lookahead.reset();
   const state = ClientState.at(ptr);
   state.received += <f64>length;
   if (state.query == 0 && state.bulk == 0) {
@@ -153,6 +158,7 @@ export function resume(ptr: usize, nowMs: f64): i32 {
   state.yielded = Yield.Idle;
   if (yielded == Yield.Host || yielded == Yield.Redirect) {
     setCommand(state.heldCommand);
+    commandStat = state.heldCommand;
     const keep = yielded == Yield.Host ? afterCommand(state) : afterRefusal(state);
     if (!keep) return finish(Yield.Close);
   } else if ((clientFlags & ClientFlag.Closing) != 0) return finish(Yield.Close);
@@ -235,13 +241,21 @@ function loop(state: ClientState): i32 {
 function parseNext(state: ClientState): Parse {
   if (regionAt < regionEnd) {
     commandFrom = regionAt;
+    let behind = Lookahead.take(regionAt);
+    if (behind != 0) {
+      regionAt = behind;
+      return Parse.Command;
+    }
     if ((clientFlags & UNAUTHENTICATED) == 0) {
-      const behind = parseWhole(regionAt, regionEnd);
+      behind = parseWhole(regionAt, regionEnd);
       if (behind != 0) {
         regionAt = behind;
+        Lookahead.reset();
+        if (behind < regionEnd) Lookahead.fill(behind, regionEnd, databaseAt(state.database));
         return Parse.Command;
       }
     }
+    Lookahead.reset();
     // Incomplete or unusual: the client gets a buffer of its own.
     const left = <u32>(regionEnd - regionAt);
     const adopted = adoptQuery(state, regionAt, left);
@@ -285,6 +299,7 @@ function process(state: ClientState): i32 {
     }
     row = changetype<CommandRow>(child);
   }
+  commandStat = row.stat;
   const arity = row.arity;
   if ((arity > 0 && <i32>argc != arity) || <i32>argc < -arity) {
     replyArity(row);
@@ -300,10 +315,15 @@ function process(state: ClientState): i32 {
       return Yield.Paused;
     }
   } else if (row.firstKey > 0 && row.firstKey < <i32>argc) {
-    setSlot(keySlot(Arg.ptr(row.firstKey), <i32>Arg.length(row.firstKey)));
+    setSlot(slotOfArgument(row.firstKey));
   }
   if ((row.flags & CommandFlag.Host) != 0) return Yield.Host;
   return call(state, row);
+}
+
+function slotOfArgument(index: u32): u32 {
+  const key = Arg.ptr(index);
+  return key == Known.key ? Known.slot : keySlot(key, <i32>Arg.length(index));
 }
 
 /** A browser talks to us on behalf of some web page: hang up without a word, as Redis does. */
@@ -328,7 +348,7 @@ function checkAll(row: CommandRow): Verdict {
   }
   const first = row.firstKey;
   const hasKeys = first > 0 && first < <i32>argc;
-  if (hasKeys) setSlot(keySlot(Arg.ptr(first), <i32>Arg.length(first)));
+  if (hasKeys) setSlot(slotOfArgument(first));
   if (clusterEnabled && !obey) {
     const exec = row.id == Command.Exec;
     if (exec || (hasKeys && !plainlyOurs(row))) {
@@ -351,10 +371,7 @@ function plainlyOurs(row: CommandRow): bool {
   if ((gates & Gate.ClusterDown) != 0) return false;
   const last = lastKeyOf(row);
   if (last != row.firstKey) return false;
-  const state = load<u8>(
-    slotStatesPtr() + keySlot(Arg.ptr(row.firstKey), <i32>Arg.length(row.firstKey)),
-  );
-  return state == SlotState.Owned;
+  return load<u8>(slotStatesPtr() + slot) == SlotState.Owned;
 }
 
 /** Commands that only remove: they must work when memory has run out. */
@@ -377,7 +394,7 @@ function enoughMemory(row: CommandRow): bool {
   for (let i: u32 = 1; i < argc; i++) bytes += (<u64>Arg.length(i)) << 1;
   if (bytes > MEMORY_MAX || !Journal.reserve(<usize>bytes)) return false;
   if (onlyFrees(row.id)) return true;
-  bytes += (<u64>largestTable << 1) + ENTRY_BYTES;
+  bytes += ((<u64>largestTable) << 1) + ENTRY_BYTES;
   return bytes <= MEMORY_MAX && canAllocate(<usize>bytes);
 }
 
@@ -467,10 +484,9 @@ function refuse(state: ClientState): i32 {
 /** Counts the command, drops what may not be replied, frees what it left. False: the client said goodbye. */
 function afterCommand(state: ClientState): bool {
   commandCount++;
-  const id = commandId;
-  Stats.addCommand(id, CommandStat.Calls);
+  Stats.addCommand(commandStat, CommandStat.Calls);
   if (failed) {
-    Stats.addCommand(id, CommandStat.Failed);
+    Stats.addCommand(commandStat, CommandStat.Failed);
     if (replyLost) answerLost();
   }
   Stats.add(Stat.Commands, 1);
@@ -523,6 +539,7 @@ function afterSpecial(state: ClientState, id: u32): bool {
 function runQueued(state: ClientState, row: CommandRow): i32 {
   markReply();
   setCommand(row.id);
+  commandStat = row.stat;
   const first = row.firstKey;
   if (first > 0 && first < <i32>argc) setSlot(keySlot(Arg.ptr(first), <i32>Arg.length(first)));
   if ((row.flags & CommandFlag.Host) != 0) return Yield.Host;
@@ -536,6 +553,7 @@ function runQueued(state: ClientState, row: CommandRow): i32 {
 /** EXEC itself is over. False: the client said goodbye. */
 function endOfExec(state: ClientState): bool {
   setCommand(Command.Exec);
+  commandStat = Command.Exec;
   return afterCommand(state);
 }
 

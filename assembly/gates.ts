@@ -94,7 +94,7 @@ export function reject(row: CommandRow, text: string): Verdict {
 
 /** Counts a refusal, and marks a transaction that is being queued. */
 export function noteRejected(row: CommandRow): void {
-  Stats.addCommand(row.id, CommandStat.Rejected);
+  Stats.addCommand(row.stat, CommandStat.Rejected);
   if ((clientFlags & ClientFlag.Multi) != 0) changeFlags(0, ClientFlag.DirtyExec);
 }
 
@@ -323,7 +323,7 @@ function redirect(row: CommandRow, slot: i32, kind: RedirectKind): Verdict {
 
 /** EXEC that may not run here drops its transaction; a command that may not be queued dooms it. */
 function leaveTransaction(row: CommandRow): void {
-  Stats.addCommand(row.id, CommandStat.Rejected);
+  Stats.addCommand(row.stat, CommandStat.Rejected);
   if (row.id == Command.Exec) discardTransaction();
   else if ((clientFlags & ClientFlag.Multi) != 0) changeFlags(0, ClientFlag.DirtyExec);
 }

@@ -1,9 +1,25 @@
 /** One exhaustive switch from a command's id to its body. */
 import { Command } from "./abi";
 import { now } from "./base/frame";
-import { copy, dbSize, del, exists, expire, flushCommand, move, object, persist, randomKey, rename, select, swapDb, touch, ttl, type } from "./types/generic";
-import { lcs } from "./types/lcs";
 import { dump, restore } from "./types/dump";
+import {
+  copy,
+  dbSize,
+  del,
+  exists,
+  expire,
+  flushCommand,
+  move,
+  object,
+  persist,
+  randomKey,
+  rename,
+  select,
+  swapDb,
+  ttl,
+  type,
+} from "./types/generic";
+import { lcs } from "./types/lcs";
 import { keys, scan } from "./types/scan";
 import {
   append,
@@ -73,9 +89,9 @@ export function run(id: u32): void {
     case Command.Unlink:
       return del();
     case Command.Exists:
-      return exists();
+      return exists(false);
     case Command.Touch:
-      return touch();
+      return exists(true);
     case Command.Type:
       return type();
     case Command.Expire:

@@ -22,3 +22,4 @@ export { incrByFloatText, isLongDouble, writeHumanDouble } from "./protocol/long
 export { int64Length, parsedInt64, parseInt64, writeInt64 } from "./protocol/number";
 export { crc64 } from "./snapshot/crc64";
 export { lzfCompress, lzfDecompress } from "./snapshot/lzf";
+export { crc16 } from "./protocol/crc16";

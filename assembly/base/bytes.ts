@@ -11,9 +11,7 @@ export function bytesEqual(left: usize, right: usize, length: u32): bool {
   }
   if (length >= 4) {
     const last = <usize>length - 4;
-    return (
-      load<u32>(left) == load<u32>(right) && load<u32>(left + last) == load<u32>(right + last)
-    );
+    return load<u32>(left) == load<u32>(right) && load<u32>(left + last) == load<u32>(right + last);
   }
   for (let at: usize = 0; at < <usize>length; at++) {
     if (load<u8>(left + at) != load<u8>(right + at)) return false;

@@ -3,8 +3,8 @@
  * MULTI and the list of watched keys. `Client` in `abi.ts` names the words the host may read.
  */
 import { Client } from "../abi";
-import { Stats } from "./stats";
 import { alloc, canAllocate, free } from "./memory";
+import { Stats } from "./stats";
 
 /*
  *  ClientState, 144 bytes; the first twelve words are the ABI's.

@@ -2,7 +2,7 @@
 import { CommandStat, Stat } from "../abi";
 
 const statsPointer: usize = memory.data(32 * 8, 16);
-const commandStatsPointer: usize = memory.data(256 * 32, 16);
+const commandStatsPointer: usize = memory.data(512 * 32, 16);
 /**
  * Error codes met: 64 records of 32 bytes: u32 length, 20 bytes of code, f64 count. Redis stops counting
  * new codes at 128; a record that is never freed is bounded likewise here.
@@ -13,17 +13,17 @@ const ERROR_CODE_MAX: u32 = 20;
 
 export class Stats {
   @inline static add(stat: u32, amount: f64): void {
-    const ptr = statsPointer + (<usize>stat << 3);
+    const ptr = statsPointer + ((<usize>stat) << 3);
     store<f64>(ptr, load<f64>(ptr) + amount);
   }
   @inline static set(stat: u32, value: f64): void {
-    store<f64>(statsPointer + (<usize>stat << 3), value);
+    store<f64>(statsPointer + ((<usize>stat) << 3), value);
   }
   @inline static get(stat: u32): f64 {
-    return load<f64>(statsPointer + (<usize>stat << 3));
+    return load<f64>(statsPointer + ((<usize>stat) << 3));
   }
   @inline static addCommand(id: u32, stat: u32): void {
-    const ptr = commandStatsPointer + (<usize>id * (CommandStat.Size << 3)) + (<usize>stat << 3);
+    const ptr = commandStatsPointer + <usize>id * (CommandStat.Size << 3) + ((<usize>stat) << 3);
     store<f64>(ptr, load<f64>(ptr) + 1);
   }
 
@@ -60,5 +60,5 @@ export function errorStatsPtr(): usize {
 }
 /** CONFIG RESETSTAT: forgets the counts of errors. */
 export function resetErrorStats(): void {
-  memory.fill(errorsPointer, 0, <usize>ERROR_RECORDS << 5);
+  memory.fill(errorsPointer, 0, (<usize>ERROR_RECORDS) << 5);
 }

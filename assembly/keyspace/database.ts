@@ -157,9 +157,32 @@ export class Hash {
   }
 }
 
+/** Slot and hash of the argument at `key`, where they were computed ahead (lookahead.ts); 0: of none. */
+export class Known {
+  static key: usize = 0;
+  static slot: u32 = 0;
+  static hash: u32 = 0;
+}
+
+/** Address of the home bucket of a hash, or 0; reads the slot's table only. */
+export function touchBucket(database: Database, slot: u32, hash: u32): usize {
+  const table = database.table(slot);
+  const bucketCount = table.bucketCount;
+  if (bucketCount == 0) return 0;
+  return table.buckets + <usize>Hash.home(hash, bucketCount) * BUCKET;
+}
+
+/** Reads the entry that a search in the bucket would look at first, so that it is in the cache. */
+export function touchEntry(bucket: usize, hash: u32): u32 {
+  const wanted = i8x16.splat(<i8>Hash.tag(hash));
+  const matches = i8x16.bitmask(i8x16.eq(v128.load(bucket), wanted)) & TAG_MASK;
+  if (matches == 0) return 0;
+  return load<u32>(load<usize>(bucket + 16 + ((<usize>ctz(matches)) << 2)));
+}
+
 /** The entry of the key, expired or not, or 0. */
 export function find(database: Database, slot: u32, key: usize, length: u32): usize {
-  const hash = Hash.of(key, length);
+  const hash = key == Known.key ? Known.hash : Hash.of(key, length);
   searchHash = hash;
   const table = database.table(slot);
   const bucketCount = table.bucketCount;

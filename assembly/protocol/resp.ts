@@ -39,8 +39,18 @@ const UNAUTHENTICATED_QUERY: f64 = 1048576;
 /** A raw string begins with its length; see keyspace/entry.ts. */
 const RAW_HEADER: usize = 4;
 
-/** Parses the command at `at`; answers the address behind it, or 0 when the slow path must look. */
+/** Arguments of the command that `parseInto` read last. */
+export let parsedCount: u32 = 0;
+
+/** Puts the command at `start` in hand; answers the address behind it, or 0 when the slow path must look. */
 export function parseWhole(start: usize, end: usize): usize {
+  const behind = parseInto(start, end, argumentsPointer, argumentsPointer + (ARGUMENTS_MAX << 3));
+  if (behind != 0) setArguments(parsedCount, argumentsPointer);
+  return behind;
+}
+
+/** Reads the command at `start` into the pairs from `pairs` to `pairsLimit`; as `parseWhole` otherwise. */
+export function parseInto(start: usize, end: usize, pairs: usize, pairsLimit: usize): usize {
   let at = start;
   if (end - at < 4) return 0;
   let word = load<u32>(at);
@@ -64,8 +74,9 @@ export function parseWhole(start: usize, end: usize): usize {
     if (end - at < 2 || load<u16>(at) != 0x0a0d || count > ARGUMENTS_MAX) return 0;
     at += 2;
   }
-  let pair = argumentsPointer;
+  let pair = pairs;
   const pairsEnd = pair + ((<usize>count) << 3);
+  if (pairsEnd > pairsLimit) return 0;
   while (pair < pairsEnd) {
     if (end - at < 5) return 0;
     word = load<u32>(at);
@@ -95,7 +106,7 @@ export function parseWhole(start: usize, end: usize): usize {
     pair += 8;
     at += <usize>length + 2;
   }
-  setArguments(count, argumentsPointer);
+  parsedCount = count;
   return at;
 }
 

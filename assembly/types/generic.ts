@@ -36,6 +36,7 @@ import {
   freshClock,
   lfuDecayed,
   lfuPolicy,
+  lookupQuietly,
   lookupRead,
   lookupWrite,
   peek,
@@ -89,20 +90,20 @@ export function del(): void {
   replyInt(count);
 }
 
-export function exists(): void {
+/** EXISTS, and TOUCH, which stamps the access clock of what it finds. */
+export function exists(stamps: bool): void {
   const database = currentDatabase();
   let count: u32 = 0;
   for (let i: u32 = 1; i < argc; i++) {
     const key = Arg.ptr(i);
     const length = Arg.length(i);
-    if (lookupRead(database, i == 1 ? slot : slotOf(key, length), key, length) != 0) count++;
+    const keySlot = i == 1 ? slot : slotOf(key, length);
+    const e = stamps
+      ? lookupRead(database, keySlot, key, length)
+      : lookupQuietly(database, keySlot, key, length);
+    if (e != 0) count++;
   }
   replyInt(count);
-}
-
-/** TOUCH is EXISTS: looking a key up stamps its access clock. */
-export function touch(): void {
-  exists();
 }
 
 export function typeName(type: u32): string {
@@ -125,7 +126,7 @@ export function typeName(type: u32): string {
 }
 
 export function type(): void {
-  const e = lookupRead(currentDatabase(), slot, Arg.ptr(1), Arg.length(1));
+  const e = lookupQuietly(currentDatabase(), slot, Arg.ptr(1), Arg.length(1));
   replySimple(e == 0 ? "none" : typeName(Entry.type(e)));
 }
 
@@ -234,7 +235,7 @@ function mayExpire(conditions: i32, current: i64, at: i64): bool {
 
 /** TTL, PTTL, EXPIRETIME, PEXPIRETIME. */
 export function ttl(seconds: bool, absolute: bool): void {
-  const e = lookupRead(currentDatabase(), slot, Arg.ptr(1), Arg.length(1));
+  const e = lookupQuietly(currentDatabase(), slot, Arg.ptr(1), Arg.length(1));
   if (e == 0) {
     replyInt(-2);
     return;
@@ -571,7 +572,7 @@ export function object(): void {
     objectHelp();
     return;
   }
-  const e = peek(currentDatabase(), slot, Arg.ptr(2), Arg.length(2));
+  const e = lookupQuietly(currentDatabase(), slot, Arg.ptr(2), Arg.length(2));
   if (e == 0) replyNull();
   else if (equalsWord(ptr, length, "refcount")) replyInt(referenceCount(e));
   else if (equalsWord(ptr, length, "encoding")) replyBulkText(encodingName(e));

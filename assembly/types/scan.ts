@@ -1,5 +1,7 @@
 /** KEYS and SCAN: walking a database. */
+import { Stat } from "../abi";
 import { equalsWord } from "../base/bytes";
+import { Stats } from "../base/stats";
 import { Arg, argc, closeReplyGap, needReplyGap, Streams } from "../base/frame";
 import {
   nextOccupied,
@@ -170,6 +172,8 @@ function replyScan(cursor: u64): void {
       if (!matches) continue;
     }
     if (typeArgument != 0) {
+      // Redis looks the key up for its type, and counts that.
+      Stats.add(isExpired(e) ? Stat.KeyspaceMisses : Stat.KeyspaceHits, 1);
       const name = typeName(Entry.type(e));
       if (!equalsWord(Arg.ptr(typeArgument), Arg.length(typeArgument), name)) continue;
     }
