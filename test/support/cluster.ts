@@ -290,14 +290,20 @@ export class TestCluster {
     }
   }
 
-  /** Like a cluster client: follows MOVED and ASK from any running node. */
+  /** Like a cluster client: follows MOVED and ASK from any running node, and waits while the cluster is down. */
   async follow(...args: Argument[]): Promise<Reply> {
     let target = this.runningMembers[0] as ClusterMember;
     let asking = false;
+    const deadline = Date.now() + CALL_TIMEOUT_MS;
     for (let hop = 0; hop < 8; hop++) {
       if (asking) await target.must("ASKING");
       const reply = await target.call(...args);
       if (!(reply instanceof ReplyError)) return reply;
+      if (/^(CLUSTERDOWN|TRYAGAIN) /.test(reply.message) && Date.now() < deadline) {
+        await Bun.sleep(20);
+        hop = -1;
+        continue;
+      }
       const redirect = /^(MOVED|ASK) \d+ .*:(\d+)$/.exec(reply.message);
       if (redirect === null) throw new Error(`${args.join(" ")}: ${reply.message}`);
       asking = redirect[1] === "ASK";
