@@ -157,7 +157,7 @@ test("a command is served, redirected or refused", async () => {
       prepare(instance, each.state, each.other);
       engine.set(Setting.Gates, each.gates ?? 0);
       engine.set(Setting.ClusterAllowReadsWhenDown, each.readsWhenDown === true ? 1 : 0);
-      const session = new Session(instance, { flags: each.flags ?? 0 });
+      const session = new Session(instance, { flags: (each.flags ?? 0) as ClientFlag });
       expect({ ...each, got: verdict(session.call(...each.argv)) }).toEqual({
         ...each,
         got: each.expected,
