@@ -40,6 +40,8 @@ export interface EngineSubcommand {
   readonly lastKey: number;
   readonly step: number;
   readonly host: boolean;
+  /** Where the engine counts it: the id, and behind all ids for subcommands. */
+  readonly stat: number;
 }
 
 export type Resolved =
@@ -112,7 +114,7 @@ export class CommandTable {
 function engineRow(name: string, row: CommandRow): EngineSubcommand {
   const { arity, flags, host } = row;
   const { first: firstKey, last: lastKey, step } = row.range;
-  return { name, arity, flags, firstKey, lastKey, step, host };
+  return { name, arity, flags, firstKey, lastKey, step, host, stat: statIndex(row) };
 }
 
 /** The `Command` member of a top-level command's own name. */
@@ -127,6 +129,23 @@ const idsByName: ReadonlyMap<string, Command> = new Map(
     .filter((entry): entry is [string, Command] => typeof entry[1] === "number")
     .map(([member, id]) => [member.toLowerCase(), id]),
 );
+
+/** Index of the row's counters in the engine. */
+export function statIndex(row: CommandRow): number {
+  const index = statIndexes.get(row.fullName);
+  assert(index !== undefined, `"${row.fullName}" is counted`);
+  return index;
+}
+
+const statIndexes: ReadonlyMap<string, number> = new Map([
+  ...allRows.map((row): [string, number] => [row.fullName, commandId(row.name)]),
+  ...allRows
+    .flatMap((row) => row.subcommands)
+    .map((row, index): [string, number] => [row.fullName, Command.Count + index]),
+]);
+
+/** How many rows of counters the engine keeps. */
+export const statCount = Math.max(...statIndexes.values()) + 1;
 
 export function arityFits(row: CommandRow, count: number): boolean {
   return row.arity < 0 ? count >= -row.arity : count === row.arity;

@@ -27,6 +27,8 @@ export interface EngineCommandRow {
   readonly firstKey: number;
   readonly lastKey: number;
   readonly step: number;
+  /** Where `commandStat` finds its counters: for a top-level command its id. */
+  readonly stat: number;
   readonly subcommands: readonly Omit<EngineCommandRow, "id" | "subcommands">[];
 }
 
@@ -88,12 +90,14 @@ export class Engine {
     this.wasm.clearCommands();
     for (const row of rows) {
       const top = this.wasm.addCommand(row.id, ...this.rowValues(row));
-      for (const child of row.subcommands) this.wasm.addSubcommand(top, ...this.rowValues(child));
+      for (const child of row.subcommands) {
+        this.wasm.addSubcommand(top, child.stat, ...this.rowValues(child));
+      }
     }
   }
 
   /** The row's name goes through the scratch region. */
-  private rowValues(row: Omit<EngineCommandRow, "id" | "subcommands">) {
+  private rowValues(row: Omit<EngineCommandRow, "id" | "stat" | "subcommands">) {
     const name = latin1(row.name);
     this.memory.write(this.scratch, name);
     const { arity, flags, firstKey, lastKey, step } = row;
@@ -261,8 +265,9 @@ export class Engine {
     this.memory.floats[this.stats + stat] = 0;
   }
 
-  commandStat(id: number, stat: CommandStat): number {
-    return this.memory.floats[this.commandStats + id * CommandStat.Size + stat] as number;
+  /** `index`: the row's `stat`. */
+  commandStat(index: number, stat: CommandStat): number {
+    return this.memory.floats[this.commandStats + index * CommandStat.Size + stat] as number;
   }
 
   addCommandStat(id: number, stat: CommandStat, amount: number): void {

@@ -27,6 +27,7 @@ export interface EngineExports {
   ): number;
   addSubcommand(
     parent: number,
+    stat: number,
     namePtr: number,
     nameLength: number,
     arity: number,

@@ -41,8 +41,10 @@ class Generator implements Source {
 
   run(): Step[] {
     while (this.steps.length < this.options.count) this.next();
-    this.steps.push({ kind: "digest" });
-    return this.steps;
+    // SCAN with TYPE counts a hit for each key that it meets, and where a scan ends is chance.
+    const hits = this.prng.chance(0.5);
+    const steps = hits ? this.steps.filter((step) => !scansByType(step)) : this.steps;
+    return [...steps, { kind: "digest" }, { kind: "counters", hits }];
   }
 
   private next(): void {
@@ -238,6 +240,12 @@ const onExpired: readonly (readonly string[])[] = [
   ["DEBUG", "OBJECT", "KEY"],
   ["RESTORE", "KEY", "0", "\x00\xc0\n\n\x00n\x9fWE\x0e\xaec\xbb"],
 ];
+
+function scansByType(step: Step): boolean {
+  if (step.kind === "scan") return step.options.includes("TYPE");
+  if (step.kind !== "command" || step.args[0]?.toLowerCase() !== "scan") return false;
+  return step.args.some((arg) => arg.toLowerCase() === "type");
+}
 
 function choose(rows: readonly Weighted[], source: Source): string[] {
   let total = 0;

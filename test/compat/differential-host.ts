@@ -174,7 +174,6 @@ export const hostCommands: readonly (readonly string[])[] = [
   ["NO\r\nSUCH", "x\r\ny"],
   ["", "a"],
   [" ", ""],
-  ["GET\x00", "a"],
   ["x".repeat(200), "y".repeat(200)],
   ["nosuch", "y".repeat(100), "z".repeat(100), "w"],
   ["nosuch", "y".repeat(128), "z"],

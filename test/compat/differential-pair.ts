@@ -185,6 +185,8 @@ export class Pair {
         const [real, atoll] = await this.both(observer, [["DEBUG", "DIGEST"]]);
         return real?.[0] === atoll?.[0] ? undefined : [real?.[0] ?? "", atoll?.[0] ?? ""];
       }
+      case "counters":
+        return this.counters(step.hits);
       case "scan":
         return this.observe(step.db, async () => {
           const texts = await Promise.all([0, 1].map((side) => this.scanAll(side, step.options)));
@@ -223,6 +225,18 @@ export class Pair {
       if (cursor === "0") return [...found].sort().join(" ");
     }
     return "an endless scan";
+  }
+
+  private async counters(hits: boolean): Promise<[string, string] | undefined> {
+    const ask = ["INFO", "keyspace", "stats", "errorstats", "commandstats"];
+    const texts = await Promise.all(
+      [0, 1].map(async (side) => counterLines(await this.one(side, ask), hits)),
+    );
+    const [real = [], atoll = []] = texts;
+    const onlyIn = (lines: string[], others: string[]): string =>
+      lines.filter((line) => !others.includes(line)).join("\n");
+    const differing: [string, string] = [onlyIn(real, atoll), onlyIn(atoll, real)];
+    return differing[0] === "" && differing[1] === "" ? undefined : differing;
   }
 
   private async randomKeys(): Promise<[string, string]> {
@@ -299,6 +313,18 @@ export class Pair {
     for (const wires of this.wires) for (const wire of wires) wire.close();
     this.wires = [];
   }
+}
+
+/** Lines of INFO that both servers must count the same; times and the number of SCAN calls are chance. */
+function counterLines(info: Buffer, hits: boolean): string[] {
+  const wanted =
+    /^(?:db\d+|keyspace_(?:hits|misses)|expired_keys|total_error_replies|errorstat_|cmdstat_)/;
+  return info
+    .toString("latin1")
+    .split("\r\n")
+    .filter((line) => wanted.test(line) && !line.startsWith("cmdstat_scan"))
+    .filter((line) => hits || !/^keyspace_(?:hits|misses)/.test(line))
+    .map((line) => line.replace(/,avg_ttl=\d+|usec=\d+,|usec_per_call=[\d.]+,/g, ""));
 }
 
 function hasEnded(server: TestServer): boolean {

@@ -17,6 +17,8 @@ export type Step =
   | { readonly kind: "dump"; readonly db: number; readonly key: string }
   /** DEBUG DIGEST by the observer: the whole data set. */
   | { readonly kind: "digest" }
+  /** INFO's counters since the reset; hits and misses with it unless chance had a part in them. */
+  | { readonly kind: "counters"; readonly hits: boolean }
   | { readonly kind: "sleep"; readonly ms: number };
 
 /** Clients 0 and 1 send random commands; the observer is never inside MULTI. */
@@ -59,6 +61,8 @@ export function showStep(step: Step): string {
       return `DUMP and RESTORE across of ${showText(step.key)} in database ${step.db}`;
     case "digest":
       return "DEBUG DIGEST";
+    case "counters":
+      return "INFO keyspace stats errorstats commandstats";
     case "sleep":
       return `wait ${step.ms} ms`;
   }

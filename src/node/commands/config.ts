@@ -1,7 +1,8 @@
-import { Command, Stat } from "../../../assembly/abi.ts";
+import { Stat } from "../../../assembly/abi.ts";
 import { latin1, latin1Text } from "../../base/bytes.ts";
 import { bulk, bulkMap, error, ok, type ReplyValue } from "../../base/reply.ts";
 import { helpReply } from "../../commands/introspect.ts";
+import { statCount } from "../../commands/table.ts";
 import { setFailureText } from "../../config/errors.ts";
 import { rewriteConfiguration } from "../../config/rewrite.ts";
 import { container, type Handler, type HostCall, syntaxError } from "../call.ts";
@@ -57,7 +58,7 @@ function resetStatistics(call: HostCall): ReplyValue {
   stats.reset();
   latencies.reset();
   commandStats.reset();
-  engine.resetCommandStats(Command.Count);
+  engine.resetCommandStats(statCount);
   engine.resetErrorCounts();
   for (const stat of resetStats) engine.resetStat(stat);
   return ok;

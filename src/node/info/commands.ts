@@ -1,5 +1,7 @@
-import { Command, CommandStat } from "../../../assembly/abi.ts";
+import { CommandStat } from "../../../assembly/abi.ts";
 import { doubleText } from "../../base/reply.ts";
+import type { CommandRow } from "../../commands/row.ts";
+import { statIndex } from "../../commands/table.ts";
 import type { Node } from "../node.ts";
 import type { Histogram } from "../stats.ts";
 import { safeName } from "./format.ts";
@@ -15,29 +17,31 @@ interface Row {
 
 /** Counters of engine and host commands alike, of those that were called or refused at least once. */
 function rows(node: Node): Row[] {
-  const { engine } = node;
-  const list: Row[] = [];
-  for (let id = 1; id < Command.Count; id++) {
-    const row = node.rowOf(id);
-    if (row === undefined || row.host) continue;
-    const stat = (field: CommandStat): number => engine.commandStat(id, field);
-    const calls = stat(CommandStat.Calls);
-    const rejected = stat(CommandStat.Rejected);
-    const failed = stat(CommandStat.Failed);
-    if (calls + rejected + failed === 0) continue;
-    const latency = node.latencies.get(id);
-    const microseconds = Math.round(stat(CommandStat.Microseconds));
-    list.push({ name: row.fullName, calls, microseconds, rejected, failed, latency });
-  }
-  for (const [name, stat] of node.commandStats.entries()) {
-    const row = node.modules.commands.lookup(name);
-    // What the engine refused before the host saw it counts for the command as a whole.
-    const id = row !== undefined && !name.includes("|") ? node.idOf(name) : Command.None;
-    const refused = id === Command.None ? 0 : engine.commandStat(id, CommandStat.Rejected);
-    const microseconds = Math.round(stat.microseconds);
-    list.push({ ...stat, name, microseconds, rejected: stat.rejected + refused });
-  }
-  return list;
+  const known = node.modules.commands.rows.flatMap((row) => [row, ...row.subcommands]);
+  return known
+    .map((row) => (row.host ? hostRow(node, row) : engineRow(node, row)))
+    .filter(({ calls, rejected, failed }) => calls + rejected + failed > 0);
+}
+
+function engineRow(node: Node, row: CommandRow): Row {
+  const index = statIndex(row);
+  const stat = (field: CommandStat): number => node.engine.commandStat(index, field);
+  return {
+    name: row.fullName,
+    calls: stat(CommandStat.Calls),
+    microseconds: Math.round(stat(CommandStat.Microseconds)),
+    rejected: stat(CommandStat.Rejected),
+    failed: stat(CommandStat.Failed),
+    latency: node.latencies.get(index),
+  };
+}
+
+/** What the engine refused the host has not seen. */
+function hostRow(node: Node, row: CommandRow): Row {
+  const stat = node.commandStats.of(row.fullName);
+  const refused = node.engine.commandStat(statIndex(row), CommandStat.Rejected);
+  const microseconds = Math.round(stat.microseconds);
+  return { ...stat, name: row.fullName, microseconds, rejected: stat.rejected + refused };
 }
 
 export function commandStatistics(node: Node): string[] {
