@@ -320,8 +320,14 @@ export class ClusterRuntime implements ClusterHooks, BusEvents {
   private deleteKeys(slots: readonly number[]): void {
     const { engine, modules } = this.node;
     const nowMs = modules.clock.nowMs();
-    for (const slot of slots) engine.deleteKeysInSlot(slot, nowMs);
-    this.node.takeJournal();
+    for (const slot of slots) {
+      // It stops early when the journal has no room, which taking it out makes.
+      let deleted = 1;
+      while (deleted > 0 && engine.countKeysInSlot(slot) > 0) {
+        deleted = engine.deleteKeysInSlot(slot, nowMs);
+        this.node.takeJournal();
+      }
+    }
   }
 
   // What the node asks.
