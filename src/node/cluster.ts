@@ -123,6 +123,7 @@ export class ClusterRuntime implements ClusterHooks, BusEvents {
   private lastFacts: ReplicationFacts = { offset: -1, lastContactMs: -1, loading: false };
   private adminReply: AdminReply | undefined;
   private lastTickMs = 0;
+  private pausesEnded = false;
 
   constructor(
     readonly node: Node,
@@ -187,6 +188,10 @@ export class ClusterRuntime implements ClusterHooks, BusEvents {
       this.tellReplication(nowMs);
     }
     this.perform(this.core.handle(event, nowMs));
+    // Writes that were held go on once the engine knows where their slots are now.
+    if (!this.pausesEnded) return;
+    this.pausesEnded = false;
+    this.node.applyPauses(nowMs);
   }
 
   private tellReplication(nowMs: number): void {
@@ -276,7 +281,7 @@ export class ClusterRuntime implements ClusterHooks, BusEvents {
         return;
       case "resumeWrites":
         node.pauses.end("failover");
-        node.applyPauses(node.modules.clock.nowMs());
+        this.pausesEnded = true;
         return;
       case "deleteSlotKeys":
         this.deleteKeys(effect.slots);
