@@ -3,6 +3,7 @@ import { type ServerOptions, startServer, type TestServer } from "../support/ser
 import { movingSlots } from "./differential-cluster.ts";
 import { Comparer } from "./differential-compare.ts";
 import { Peers } from "./differential-peers.ts";
+import { Replicas } from "./differential-replicas.ts";
 import {
   clientCount,
   command,
@@ -23,6 +24,8 @@ export interface Mismatch {
 export interface PairOptions {
   readonly args?: readonly string[];
   readonly cluster?: boolean;
+  /** A replica of the other kind behind each server, whose data is compared too. */
+  readonly replicas?: boolean;
 }
 
 /** How many commands go out in one write at most. */
@@ -32,6 +35,7 @@ export class Pair {
   private wires: [Wire, Wire][] = [];
   private comparers: Comparer[] = [];
   private observerDatabase = 0;
+  private replicas: Replicas | undefined;
   /** In cluster mode, the other node of each server's cluster. */
   private peers: Peers | undefined;
 
@@ -52,6 +56,7 @@ export class Pair {
     const real = await startServer(starts[0]);
     try {
       const pair = new Pair(real, await startServer(starts[1]), starts);
+      if (options.replicas) pair.replicas = await Replicas.start([pair.real, pair.atoll]);
       if (cluster) pair.peers = await Peers.start([pair.real, pair.atoll]);
       return pair;
     } catch (reason) {
@@ -62,6 +67,7 @@ export class Pair {
 
   async stop(): Promise<void> {
     this.hangUp();
+    await this.replicas?.stop();
     await Promise.all([this.real.stop(), this.atoll.stop(), this.peers?.stop()]);
   }
 
@@ -181,10 +187,8 @@ export class Pair {
       case "sleep":
         await Bun.sleep(step.ms);
         return undefined;
-      case "digest": {
-        const [real, atoll] = await this.both(observer, [["DEBUG", "DIGEST"]]);
-        return real?.[0] === atoll?.[0] ? undefined : [real?.[0] ?? "", atoll?.[0] ?? ""];
-      }
+      case "digest":
+        return this.digests();
       case "counters":
         return this.counters(step.hits);
       case "scan":
@@ -225,6 +229,15 @@ export class Pair {
       if (cursor === "0") return [...found].sort().join(" ");
     }
     return "an endless scan";
+  }
+
+  private async digests(): Promise<[string, string] | undefined> {
+    const mains = await this.both(observer, [["DEBUG", "DIGEST"]]);
+    const texts = mains.map(([digest]) => digest ?? "");
+    for (const [side, digest] of (await this.replicas?.digests())?.entries() ?? []) {
+      texts[side] += `of the replica: ${digest}`;
+    }
+    return texts[0] === texts[1] ? undefined : (texts as [string, string]);
   }
 
   private async counters(hits: boolean): Promise<[string, string] | undefined> {
@@ -322,7 +335,7 @@ function counterLines(info: Buffer, hits: boolean): string[] {
   return info
     .toString("latin1")
     .split("\r\n")
-    .filter((line) => wanted.test(line) && !line.startsWith("cmdstat_scan"))
+    .filter((line) => wanted.test(line) && !/^cmdstat_(?:scan|info|psync|replconf|ping)/.test(line))
     .filter((line) => hits || !/^keyspace_(?:hits|misses)/.test(line))
     .map((line) => line.replace(/,avg_ttl=\d+|usec=\d+,|usec_per_call=[\d.]+,/g, ""));
 }

@@ -10,6 +10,21 @@ import { Pair } from "./differential-pair.ts";
 const seed = Number(process.env["ATOLL_SEED"] ?? 70_000);
 const commands = 40_000;
 
+describeWithRedis("what random commands write is what replicas of the other kind hold", () => {
+  let pair: Pair;
+
+  beforeAll(async () => {
+    pair = await Pair.start({ replicas: true });
+  }, 30_000);
+  afterAll(() => pair.stop());
+
+  test(`10000 commands from seed ${seed}`, async () => {
+    const options = { seed, commands: 10_000, protocol: 2, cluster: false } as const;
+    const failure = await runDifferential(pair, options);
+    if (failure !== undefined) expect.unreachable(failure.report);
+  }, 60_000);
+});
+
 describeWithRedis("random commands get redis-server's replies", () => {
   let pair: Pair;
 

@@ -2,8 +2,8 @@
  * The differential run: random commands from a seed to redis-server 7.0.15 and to Atoll, replies compared
  * byte for byte. A mismatch is narrowed down to the shortest list of commands that shows it.
  *
- *   bun test/compat/differential.ts [--seed N] [--commands N] [--protocol 2|3] [--cluster] [--keep-going]
- *     [--without name,name] [--config "--directive value"]
+ *   bun test/compat/differential.ts [--seed N] [--commands N] [--protocol 2|3] [--cluster] [--replicas]
+ *     [--keep-going] [--without name,name] [--config "--directive value"]
  *   bun test/compat/differential.ts --replay FILE
  */
 import { tmpdir } from "node:os";
@@ -99,7 +99,8 @@ async function main(): Promise<number> {
   const keepGoing = process.argv.includes("--keep-going");
   const without = (option("without") ?? "").split(",");
   const protocols = option("protocol") === undefined ? [2, 3] : [Number(option("protocol"))];
-  const pair = await Pair.start({ cluster, args: configuration() });
+  const replicas = process.argv.includes("--replicas");
+  const pair = await Pair.start({ cluster, replicas, args: configuration() });
   let failures = 0;
   try {
     for (const protocol of protocols as (2 | 3)[]) {
