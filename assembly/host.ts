@@ -2,16 +2,7 @@
 import { ClientFlag, Stat } from "./abi";
 import { copyBytes } from "./base/bytes";
 import { ClientState, unlinkClient } from "./base/client";
-import {
-  initFrame,
-  journalOn,
-  now,
-  publish,
-  Settings,
-  Streams,
-  setClient,
-  setNow,
-} from "./base/frame";
+import { initFrame, journalOn, publish, Streams, setNow } from "./base/frame";
 import { canAllocate, initMemory, usedMemory } from "./base/memory";
 import { Stats } from "./base/stats";
 import { refreshStats } from "./dispatch";
@@ -30,7 +21,7 @@ import { deleteFound, refreshClock } from "./keyspace/keyspace";
 import { freeQueue } from "./keyspace/transaction";
 import { unwatchAll } from "./keyspace/watch";
 import { releaseParser } from "./protocol/resp";
-import { seedRandom } from "./types/generic";
+import { seedRandom } from "./types/databases";
 
 /** Prepares the instance; 0 when its memory is too small. */
 export function init(seedLow: u32, seedHigh: u32, databaseCount: u32): i32 {

@@ -1,25 +1,12 @@
 /** One exhaustive switch from a command's id to its body. */
 import { Command } from "./abi";
 import { now } from "./base/frame";
+import { dbSize, flushCommand, randomKey, select, swapDb } from "./types/databases";
 import { dump, restore } from "./types/dump";
-import {
-  copy,
-  dbSize,
-  del,
-  exists,
-  expire,
-  flushCommand,
-  move,
-  object,
-  persist,
-  randomKey,
-  rename,
-  select,
-  swapDb,
-  ttl,
-  type,
-} from "./types/generic";
+import { expire, persist, ttl } from "./types/expire";
+import { copy, del, exists, move, rename, type } from "./types/generic";
 import { lcs } from "./types/lcs";
+import { object } from "./types/object";
 import { keys, scan } from "./types/scan";
 import {
   append,

@@ -8,7 +8,7 @@ import { Entry, valueBytes } from "../keyspace/entry";
 import { isString, slotOf } from "../keyspace/keyspace";
 import { stringLength } from "../keyspace/string-value";
 import { RdbWriter } from "../snapshot/rdb-write";
-import { idleSeconds, referenceCount } from "./generic";
+import { idleSeconds, referenceCount } from "./object";
 
 /** The allocation itself and the key's place in its slot table: a 4-byte pointer and a tag. */
 const PLACE_BYTES: u32 = 5;
