@@ -1,6 +1,7 @@
 /** One exhaustive switch from a command's id to its body. */
 import { Command } from "./abi";
 import { now } from "./base/frame";
+import { incrBy, incrByArgument, incrByFloat } from "./types/counter";
 import { dbSize, flushCommand, randomKey, select, swapDb } from "./types/databases";
 import { dump, restore } from "./types/dump";
 import { expire, persist, ttl } from "./types/expire";
@@ -15,9 +16,6 @@ import {
   getEx,
   getRange,
   getSet,
-  incrBy,
-  incrByArgument,
-  incrByFloat,
   mGet,
   mSet,
   set,

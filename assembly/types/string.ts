@@ -1,6 +1,5 @@
 /** String commands. Behaviour: Redis 7.0 t_string.c. */
 import { ClientFlag, Encoding, Setting, ValueType } from "../abi";
-import { equalsWord } from "../base/bytes";
 import { Arg, argc, clientFlags, isReplica, journalOn, now, Settings, slot } from "../base/frame";
 import { canAllocate } from "../base/memory";
 import { Journal } from "../journal";
@@ -16,24 +15,10 @@ import {
   lookupWrite,
   setExpiry,
   slotOf,
-  willChange,
 } from "../keyspace/keyspace";
-import {
-  growString,
-  setBytes,
-  setInteger,
-  setString,
-  stringLength,
-  View,
-  view,
-  viewInteger,
-} from "../keyspace/string-value";
-import { incrByFloatText, LONG_DOUBLE_TEXT_MAX } from "../protocol/long-double";
+import { growString, setString, stringLength, View, view } from "../keyspace/string-value";
 import { parsedInt64, parseInt64 } from "../protocol/number";
 import {
-  beginError,
-  endError,
-  errorText,
   replyArray,
   replyBulk,
   replyError,
@@ -42,109 +27,11 @@ import {
   replyNull,
   replyOk,
   replyOutOfMemory,
-  replySyntaxError,
   replyTooLong,
   replyWrongType,
 } from "../protocol/reply";
+import { expiryArgument, Option, options, parseExpiry, parseOptions } from "./string-options";
 import { Writes } from "./writes";
-
-// SET and its options.
-
-/** Option bits of SET and GETEX. */
-enum Option {
-  None = 0,
-  IfMissing = 1,
-  IfPresent = 2,
-  Expiry = 4,
-  KeepTtl = 8,
-  Get = 16,
-  Persist = 32,
-  /** The expiry is a point in time, not a distance. */
-  Absolute = 64,
-  Seconds = 128,
-}
-
-/** What `parseOptions` read: bits and the argument that holds the expiry. */
-let options: u32 = 0;
-let expiryArgument: u32 = 0;
-
-/** Reads the options from argument `from` on; false: a syntax error was replied. */
-function parseOptions(from: u32, forSet: bool): bool {
-  options = 0;
-  expiryArgument = 0;
-  const exclusive = Option.KeepTtl | Option.Persist | Option.Expiry;
-  for (let i = from; i < argc; i++) {
-    const ptr = Arg.ptr(i);
-    const length = Arg.length(i);
-    let bit: u32 = 0;
-    if (forSet && equalsWord(ptr, length, "nx") && (options & Option.IfPresent) == 0) {
-      bit = Option.IfMissing;
-    } else if (forSet && equalsWord(ptr, length, "xx") && (options & Option.IfMissing) == 0) {
-      bit = Option.IfPresent;
-    } else if (forSet && equalsWord(ptr, length, "get")) {
-      bit = Option.Get;
-    } else if ((options & exclusive) == 0) {
-      if (forSet && equalsWord(ptr, length, "keepttl")) bit = Option.KeepTtl;
-      else if (!forSet && equalsWord(ptr, length, "persist")) bit = Option.Persist;
-      else {
-        bit = expiryOption(ptr, length);
-        if (bit != 0 && i + 1 < argc) expiryArgument = ++i;
-        else bit = 0;
-      }
-    } else if (forSet && (options & Option.KeepTtl) != 0 && equalsWord(ptr, length, "keepttl")) {
-      bit = Option.KeepTtl;
-    } else if (!forSet && (options & Option.Persist) != 0 && equalsWord(ptr, length, "persist")) {
-      bit = Option.Persist;
-    } else if ((options & Option.Expiry) != 0) {
-      // The same expiry option may be said again; the last one counts.
-      const again = expiryOption(ptr, length);
-      const kind = Option.Expiry | Option.Absolute | Option.Seconds;
-      if (again != 0 && again == (options & kind) && i + 1 < argc) {
-        bit = again;
-        expiryArgument = ++i;
-      }
-    }
-    if (bit == 0) {
-      replySyntaxError();
-      return false;
-    }
-    options |= bit;
-  }
-  return true;
-}
-
-function expiryOption(ptr: usize, length: u32): u32 {
-  if (equalsWord(ptr, length, "ex")) return Option.Expiry | Option.Seconds;
-  if (equalsWord(ptr, length, "px")) return Option.Expiry;
-  if (equalsWord(ptr, length, "exat")) return Option.Expiry | Option.Absolute | Option.Seconds;
-  if (equalsWord(ptr, length, "pxat")) return Option.Expiry | Option.Absolute;
-  return 0;
-}
-
-/** The expiry as a point in time (ms), or -1 after an error reply. `name`: as the error names the command. */
-function parseExpiry(argument: u32, kind: u32, name: string): i64 {
-  if (!parseInt64(Arg.ptr(argument), <i32>Arg.length(argument))) {
-    replyNotInteger();
-    return -1;
-  }
-  let at = parsedInt64();
-  const seconds = (kind & Option.Seconds) != 0;
-  let valid = at > 0 && !(seconds && at > i64.MAX_VALUE / 1000);
-  if (valid) {
-    if (seconds) at *= 1000;
-    if ((kind & Option.Absolute) == 0) {
-      valid = at <= i64.MAX_VALUE - now;
-      at += now;
-    }
-  }
-  if (valid) return at;
-  beginError();
-  errorText("ERR invalid expire time in '");
-  errorText(name);
-  errorText("' command");
-  endError();
-  return -1;
-}
 
 /** SET in the form that replicas get: the time absolute, conditions gone as they held. */
 function journalSet(database: Database, value: u32, expireAt: i64, keepTtl: bool): void {
@@ -508,98 +395,3 @@ export function setRange(): void {
   Writes.one();
   replyInt(length);
 }
-
-// Counting.
-
-export function incrBy(amount: i64): void {
-  const database = currentDatabase();
-  const e = lookupWrite(database, slot, Arg.ptr(1), Arg.length(1));
-  let value: i64 = 0;
-  if (e != 0) {
-    if (!isString(e)) {
-      replyWrongType();
-      return;
-    }
-    if (Entry.encoding(e) == Encoding.Int) value = Entry.integer(e);
-    else if (viewInteger(e)) value = parsedInt64();
-    else {
-      replyNotInteger();
-      return;
-    }
-  }
-  const sum = value + amount;
-  if (amount < 0 ? sum > value : sum < value) {
-    replyError("ERR increment or decrement would overflow");
-    return;
-  }
-  if (e != 0 && Entry.encoding(e) == Encoding.Int) {
-    willChange(database, slot, e);
-    store<i64>(Entry.payload(e), sum);
-  } else {
-    setInteger(database, slot, Arg.ptr(1), Arg.length(1), e, sum, e == 0 ? -1 : expiryOf(e));
-  }
-  Writes.one();
-  Journal.verbatim(database.index);
-  replyInt(sum);
-}
-
-/** INCRBY, and with `negative` DECRBY. */
-export function incrByArgument(negative: bool): void {
-  if (!parseInt64(Arg.ptr(2), <i32>Arg.length(2))) {
-    replyNotInteger();
-    return;
-  }
-  const amount = parsedInt64();
-  if (!negative) {
-    incrBy(amount);
-    return;
-  }
-  if (amount == i64.MIN_VALUE) {
-    replyError("ERR decrement would overflow");
-    return;
-  }
-  incrBy(-amount);
-}
-
-const floatText: usize = memory.data(8192, 16);
-
-export function incrByFloat(): void {
-  const database = currentDatabase();
-  const e = lookupWrite(database, slot, Arg.ptr(1), Arg.length(1));
-  if (e != 0 && !isString(e)) {
-    replyWrongType();
-    return;
-  }
-  // A missing key counts as 0.
-  store<u8>(floatText, 48);
-  View.ptr = floatText;
-  View.length = 1;
-  if (e != 0) view(e, 0);
-  const length = incrByFloatText(
-    View.ptr,
-    <i32>View.length,
-    Arg.ptr(2),
-    <i32>Arg.length(2),
-    floatText + 64,
-  );
-  if (length == -1 || length == -2) {
-    replyError("ERR value is not a valid float");
-    return;
-  }
-  if (length < 0) {
-    replyError("ERR increment would produce NaN or Infinity");
-    return;
-  }
-  const expireAt = e == 0 ? <i64>-1 : expiryOf(e);
-  setBytes(database, slot, Arg.ptr(1), Arg.length(1), e, floatText + 64, <u32>length, expireAt);
-  Writes.one();
-  if (Journal.begin(database.index, 4)) {
-    Journal.word("SET");
-    Journal.bytes(Arg.ptr(1), Arg.length(1));
-    Journal.bytes(floatText + 64, <u32>length);
-    Journal.word("KEEPTTL");
-  }
-  replyBulk(floatText + 64, <u32>length);
-}
-
-if (LONG_DOUBLE_TEXT_MAX + 64 > 8192) ERROR("floatText is too small");
