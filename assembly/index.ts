@@ -9,7 +9,8 @@ export {
   scratchPtr,
   setSetting,
 } from "./base/frame";
-export { checkMemory as heapOk, purgeLength, takePurgeable } from "./base/memory";
+export { checkMemory as heapOk } from "./base/memory";
+export { purgeLength, takePurgeable } from "./base/pages";
 export { commandStatsPtr, errorStatsPtr, resetErrorStats, statsPtr } from "./base/stats";
 export { addCommand, addSubcommand, clearCommands } from "./commands";
 export { execute, park, resume } from "./dispatch";

@@ -6,20 +6,18 @@ export {
   canAllocate,
   checkMemory,
   free,
-  initMemory,
-  limitMemory,
   resize,
   usableSize,
   usedMemory,
 } from "./base/memory";
+export { initMemory, limitMemory } from "./base/pages";
 export { sha1Final, sha1Init, sha1Update } from "./base/sha1";
 export { VERIFY } from "./config";
 export { checkDatabases } from "./keyspace/database";
-export { keySlot } from "./protocol/crc16";
+export { crc16, keySlot } from "./protocol/crc16";
 export { parseDouble, parsedDouble, writeDouble, writeDouble17 } from "./protocol/double";
 export { globMatch } from "./protocol/glob";
 export { incrByFloatText, isLongDouble, writeHumanDouble } from "./protocol/long-double";
 export { int64Length, parsedInt64, parseInt64, writeInt64 } from "./protocol/number";
 export { crc64 } from "./snapshot/crc64";
 export { lzfCompress, lzfDecompress } from "./snapshot/lzf";
-export { crc16 } from "./protocol/crc16";
