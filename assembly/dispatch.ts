@@ -2,7 +2,6 @@
  * The main loop: parse, look up, check, run; until the input is used up or the host is needed. See docs/engine.md.
  */
 import {
-  Client,
   ClientFlag,
   Command,
   CommandFlag,
@@ -31,7 +30,6 @@ import {
   inputPointer,
   journalOn,
   markReply,
-  now,
   publish,
   replyAt,
   replyBase,
@@ -71,6 +69,7 @@ import {
   watch,
 } from "./keyspace/transaction";
 import { keySlot } from "./protocol/crc16";
+import { adoptQuery, dropQuery, inputArrived, Parse, releaseOwned } from "./protocol/query";
 import {
   beginError,
   cTextLength,
@@ -80,16 +79,7 @@ import {
   replyError,
   replyOk,
 } from "./protocol/reply";
-import {
-  adoptQuery,
-  dropQuery,
-  inputArrived,
-  Parse,
-  parseStep,
-  parseWhole,
-  releaseOwned,
-  unreadCommand,
-} from "./protocol/resp";
+import { parseStep, parseWhole, unreadCommand } from "./protocol/resp";
 import { run } from "./run";
 
 /** Input in the shared region that is not parsed yet, and whose it is. */

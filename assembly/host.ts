@@ -21,7 +21,7 @@ import { expireSlice } from "./keyspace/expiry";
 import { deleteFound, refreshClock } from "./keyspace/keyspace";
 import { freeQueue } from "./keyspace/transaction";
 import { unwatchAll } from "./keyspace/watch";
-import { releaseParser } from "./protocol/resp";
+import { releaseParser } from "./protocol/query";
 import { seedRandom } from "./types/databases";
 
 /** Prepares the instance; 0 when its memory is too small. */

@@ -31,7 +31,7 @@ export {
 export { journalAppend, journalForgetDatabase, journalTaken } from "./journal";
 export { flush, reclaim } from "./keyspace/flush";
 export { keySlot } from "./protocol/crc16";
-export { inputReserve } from "./protocol/resp";
+export { inputReserve } from "./protocol/query";
 export { digest, digestValue } from "./snapshot/digest";
 export {
   loadAux,

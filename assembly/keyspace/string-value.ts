@@ -5,7 +5,7 @@ import { ClientState } from "../base/client";
 import { client } from "../base/frame";
 import { alloc, canAllocate, free, resize, usableSize } from "../base/memory";
 import { int64Length, parsedInt64, parseInt64, writeInt64 } from "../protocol/number";
-import { takeOwned } from "../protocol/resp";
+import { takeOwned } from "../protocol/query";
 import { Database } from "./database";
 import { Entry, INLINE_MAX, RAW_HEADER } from "./entry";
 import { addEntry, expiryOf, reshapeFound, willChange } from "./keyspace";
