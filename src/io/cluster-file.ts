@@ -85,7 +85,8 @@ export class ClusterFile {
     const content = serializeClusterConfig(config);
     const text = Buffer.from(content.buffer, content.byteOffset, content.length).toString("latin1");
     if (text === this.lastText) return undefined;
-    const temporary = `${this.path}.tmp-${process.pid}`;
+    // One name for all: the lock keeps others out, and what a killed process left is written over.
+    const temporary = `${this.path}.tmp`;
     let descriptor = -1;
     try {
       descriptor = openSync(temporary, "w", 0o644);
