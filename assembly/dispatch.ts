@@ -13,7 +13,6 @@ import {
   Stat,
   Yield,
 } from "./abi";
-import { equalsWord } from "./base/bytes";
 import { ClientState } from "./base/client";
 import {
   Arg,
@@ -27,7 +26,6 @@ import {
   dropReply,
   failed,
   gates,
-  inputPointer,
   journalOn,
   markReply,
   publish,
@@ -55,39 +53,17 @@ import {
   slotStatesPtr,
   Verdict,
 } from "./gates";
+import { dropOthers, dropRegion, inputLeft, parseNext, putBack, takeInput } from "./input";
 import { beginUnit, endUnit, Journal } from "./journal";
-import { databaseAt, Known, largestTable } from "./keyspace/database";
+import { Known, largestTable } from "./keyspace/database";
 import { refreshClock } from "./keyspace/keyspace";
-import { Lookahead } from "./keyspace/lookahead";
-import {
-  beginExec,
-  discard,
-  discardTransaction,
-  multi,
-  nextQueued,
-  unwatch,
-  watch,
-} from "./keyspace/transaction";
+import { beginExec, discard, multi, nextQueued, unwatch, watch } from "./keyspace/transaction";
 import { keySlot } from "./protocol/crc16";
-import { adoptQuery, dropQuery, inputArrived, Parse, releaseOwned } from "./protocol/query";
-import {
-  beginError,
-  cTextLength,
-  endError,
-  errorBytes,
-  errorText,
-  replyError,
-  replyOk,
-} from "./protocol/reply";
-import { parseStep, parseWhole, unreadCommand } from "./protocol/resp";
+import { Parse, releaseOwned } from "./protocol/query";
+import { replyError, replyOk } from "./protocol/reply";
+import { isHttp, replyArity, replyUnknown, replyUnknownSubcommand } from "./refusals";
 import { run } from "./run";
 
-/** Input in the shared region that is not parsed yet, and whose it is. */
-let regionAt: usize = 0;
-let regionEnd: usize = 0;
-let regionOwner: usize = 0;
-/** Where the command in hand begins in the region; 0: it came from the client's own query buffer. */
-let commandFrom: usize = 0;
 /** Commands since the host's call, for its statistics. */
 let commandCount: u32 = 0;
 /** Where the command in hand is counted. */
@@ -109,41 +85,25 @@ const AFTER_FLAGS: u32 =
   ClientFlag.ReplySkipNext |
   ClientFlag.Closing;
 
-const UNAUTHENTICATED: u32 = ClientFlag.NeedsAuth;
 const SILENT: u32 = ClientFlag.Primary | ClientFlag.ReplyOff | ClientFlag.ReplySkip;
 
 /** Takes `length` bytes of input for the client and runs what is whole. */
 export function execute(ptr: usize, length: u32, nowMs: f64): i32 {
   begin(ptr, nowMs);
-  Lookahead.reset();
   const state = ClientState.at(ptr);
-  state.received += <f64>length;
-  if (state.query == 0 && state.bulk == 0) {
-    regionAt = inputPointer;
-    regionEnd = inputPointer + length;
-    regionOwner = ptr;
-  } else {
-    dropRegion();
-    if (!inputArrived(state, length)) {
-      markReply();
-      replyError("OOM query buffer");
-      return finish(Yield.Close);
-    }
+  if (!takeInput(ptr, length)) {
+    markReply();
+    replyError("OOM query buffer");
+    return finish(Yield.Close);
   }
   return finish(loop(state));
-}
-
-function dropRegion(): void {
-  regionAt = 0;
-  regionEnd = 0;
-  regionOwner = 0;
 }
 
 /** Goes on after a yield: the command in hand, where there is one, is done. */
 export function resume(ptr: usize, nowMs: f64): i32 {
   begin(ptr, nowMs);
   const state = ClientState.at(ptr);
-  if (regionOwner != ptr) dropRegion();
+  dropOthers(ptr);
   const yielded = state.yielded;
   state.yielded = Yield.Idle;
   if (yielded == Yield.Host || yielded == Yield.Redirect) {
@@ -183,19 +143,6 @@ export function refreshStats(): void {
   Stats.set(Stat.MemoryPages, <f64>(<u32>memory.size()));
 }
 
-/**
- * Keeps what is left of the input with the client, as the host is about to run another one. Where memory is too
- * short for it, the client is marked: `resume` closes it.
- */
-export function park(ptr: usize): void {
-  if (regionOwner != ptr) return;
-  const state = ClientState.at(ptr);
-  if (regionAt < regionEnd && !adoptQuery(state, regionAt, <u32>(regionEnd - regionAt))) {
-    state.flags |= ClientFlag.Closing;
-  }
-  dropRegion();
-}
-
 function loop(state: ClientState): i32 {
   while (true) {
     let row: usize;
@@ -225,46 +172,6 @@ function loop(state: ClientState): i32 {
       return Yield.Flush;
     }
   }
-}
-
-/** Puts the next command in hand. */
-function parseNext(state: ClientState): Parse {
-  if (regionAt < regionEnd) {
-    commandFrom = regionAt;
-    let behind = Lookahead.take(regionAt);
-    if (behind != 0) {
-      regionAt = behind;
-      return Parse.Command;
-    }
-    if ((clientFlags & UNAUTHENTICATED) == 0) {
-      behind = parseWhole(regionAt, regionEnd);
-      if (behind != 0) {
-        regionAt = behind;
-        Lookahead.reset();
-        if (behind < regionEnd) Lookahead.fill(behind, regionEnd, databaseAt(state.database));
-        return Parse.Command;
-      }
-    }
-    Lookahead.reset();
-    // Incomplete or unusual: the client gets a buffer of its own.
-    const left = <u32>(regionEnd - regionAt);
-    const adopted = adoptQuery(state, regionAt, left);
-    dropRegion();
-    if (!adopted) {
-      markReply();
-      replyError("OOM query buffer");
-      return Parse.Broken;
-    }
-  }
-  commandFrom = 0;
-  if (state.query == 0) return Parse.Incomplete;
-  markReply();
-  const parsed = parseStep(state);
-  if (parsed == Parse.Incomplete && state.position == state.queryLength) {
-    // Nothing is left but perhaps a large argument on its way: the buffer is not needed.
-    if (state.argumentsLeft == 0 && state.bulk == 0) dropQuery(state);
-  }
-  return parsed;
 }
 
 /** Looks the command up, checks it and runs it or hands it out. */
@@ -314,19 +221,6 @@ function process(state: ClientState): i32 {
 function slotOfArgument(index: u32): u32 {
   const key = Arg.ptr(index);
   return key == Known.key ? Known.slot : keySlot(key, <i32>Arg.length(index));
-}
-
-/** A browser talks to us on behalf of some web page: hang up without a word, as Redis does. */
-function isHttp(): bool {
-  const name = Arg.ptr(0);
-  const length = Arg.length(0);
-  return equalsWord(name, length, "post") || equalsWord(name, length, "host:");
-}
-
-/** The command in hand is to be run again by `resume`: from its bytes, or from its arguments where they were taken apart. */
-function putBack(state: ClientState): void {
-  if (commandFrom != 0) regionAt = commandFrom;
-  else unreadCommand(state);
 }
 
 /** Every check, with slot ownership where Redis has it: after authentication, before the node's conditions. */
@@ -502,9 +396,7 @@ function afterRefusal(state: ClientState): bool {
 /** The primary's stream is counted at the ends of commands, and of transactions as a whole. */
 function countConsumed(state: ClientState): void {
   if ((clientFlags & (ClientFlag.Multi | ClientFlag.Executing)) != 0) return;
-  const left =
-    regionAt < regionEnd ? <u32>(regionEnd - regionAt) : state.queryLength - state.position;
-  state.consumed = state.received - <f64>left;
+  state.consumed = state.received - <f64>inputLeft(state);
 }
 
 function afterSpecial(state: ClientState, id: u32): bool {
@@ -545,49 +437,4 @@ function endOfExec(state: ClientState): bool {
   setCommand(Command.Exec);
   commandStat = Command.Exec;
   return afterCommand(state);
-}
-
-/** A wrong number of arguments to EXEC ends the transaction too, and its error has no code of its own. */
-function replyArity(row: CommandRow): void {
-  beginError();
-  if (row.id == Command.Exec) {
-    discardTransaction();
-    errorText("EXECABORT Transaction discarded because of: ");
-  } else errorText("ERR ");
-  errorText("wrong number of arguments for '");
-  row.writeName();
-  errorText("' command");
-  endError();
-}
-
-function replyUnknownSubcommand(container: CommandRow): void {
-  beginError();
-  errorText("ERR unknown subcommand '");
-  errorBytes(Arg.ptr(1), cTextLength(Arg.ptr(1), min<u32>(Arg.length(1), 128)));
-  errorText("'. Try ");
-  const from = replyAt;
-  container.writeName();
-  for (let at = from; at < replyAt; at++) {
-    const byte = load<u8>(at);
-    if (byte >= 97 && byte <= 122) store<u8>(at, byte - 32);
-  }
-  errorText(" HELP.");
-  endError();
-}
-
-/** Redis shows at most 128 bytes of the name, and of the arguments as many as begin within 128 bytes. */
-function replyUnknown(): void {
-  beginError();
-  errorText("ERR unknown command '");
-  errorBytes(Arg.ptr(0), cTextLength(Arg.ptr(0), min<u32>(Arg.length(0), 128)));
-  errorText("', with args beginning with: ");
-  let shown: u32 = 0;
-  for (let i: u32 = 1; i < argc && shown < 128; i++) {
-    const length = cTextLength(Arg.ptr(i), min<u32>(Arg.length(i), 128 - shown));
-    errorText("'");
-    errorBytes(Arg.ptr(i), length);
-    errorText("' ");
-    shown += length + 3;
-  }
-  endError();
 }

@@ -13,7 +13,7 @@ export { checkMemory as heapOk } from "./base/memory";
 export { purgeLength, takePurgeable } from "./base/pages";
 export { commandStatsPtr, errorStatsPtr, resetErrorStats, statsPtr } from "./base/stats";
 export { addCommand, addSubcommand, clearCommands } from "./commands";
-export { execute, park, resume } from "./dispatch";
+export { execute, resume } from "./dispatch";
 export { slotStatesPtr } from "./gates";
 export {
   averageTtl,
@@ -28,6 +28,7 @@ export {
   keyCount,
   listKeysInSlot,
 } from "./host";
+export { park } from "./input";
 export { journalAppend, journalForgetDatabase, journalTaken } from "./journal";
 export { flush, reclaim } from "./keyspace/flush";
 export { keySlot } from "./protocol/crc16";

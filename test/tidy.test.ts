@@ -23,7 +23,7 @@ const ENGINE_ORDER: readonly (readonly string[])[] = [
   ["structures"],
   ["commands", "keyspace", "journal", "snapshot"],
   ["types"],
-  ["gates", "run"],
+  ["gates", "input", "refusals", "run"],
   ["dispatch"],
   ["host"],
   ["index", "verify"],
