@@ -14,12 +14,12 @@ import {
   databaseExists,
   find,
   initDatabases,
-  SlotWalk,
 } from "./keyspace/database";
 import { Entry } from "./keyspace/entry";
 import { expireSlice } from "./keyspace/expiry";
 import { deleteFound, refreshClock } from "./keyspace/keyspace";
 import { freeQueue } from "./keyspace/transaction";
+import { SlotWalk } from "./keyspace/walk";
 import { unwatchAll } from "./keyspace/watch";
 import { releaseParser } from "./protocol/query";
 import { seedRandom } from "./types/databases";

@@ -13,7 +13,7 @@ export {
 export { initMemory, limitMemory } from "./base/pages";
 export { sha1Final, sha1Init, sha1Update } from "./base/sha1";
 export { VERIFY } from "./config";
-export { checkDatabases } from "./keyspace/database";
+export { checkDatabases } from "./keyspace/walk";
 export { crc16, keySlot } from "./protocol/crc16";
 export { parseDouble, parsedDouble, writeDouble, writeDouble17 } from "./protocol/double";
 export { globMatch } from "./protocol/glob";

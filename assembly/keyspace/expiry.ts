@@ -1,9 +1,10 @@
 /** Active expiry: deleting what nobody asks for any more. Each slot knows before when nothing can be due. */
 import { now } from "../base/frame";
 import { Journal } from "../journal";
-import { Database, databaseAt, find, nextOccupied, SLOT_COUNT, SlotWalk } from "./database";
+import { Database, databaseAt, find, SLOT_COUNT } from "./database";
 import { Entry } from "./entry";
 import { deleteExpired } from "./keyspace";
+import { nextOccupied, SlotWalk } from "./walk";
 
 /** Where the next slice goes on. */
 let cycleDatabase: u32 = 0;

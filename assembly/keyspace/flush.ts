@@ -12,9 +12,9 @@ import {
   databaseBytes,
   databaseExists,
   freeDatabase,
-  freeSome,
   replaceDatabase,
 } from "./database";
+import { freeSome } from "./walk";
 import { exchangeWatchers, touchDatabase } from "./watch";
 
 /** Flushed databases still to be freed; more than these and flushing frees at once. */
@@ -26,7 +26,7 @@ let held: bool = false;
 /** Told of a database whose keys are freed although garbage is held. */
 let goneHook: (database: Database) => void = ignoreGone;
 
-function ignoreGone(database: Database): void {}
+function ignoreGone(_database: Database): void {}
 
 export function onDatabaseGone(hook: (database: Database) => void): void {
   goneHook = hook;

@@ -7,16 +7,9 @@ import { Encoding, ValueType } from "../abi";
 import { writeText } from "../base/bytes";
 import { publish, Streams } from "../base/frame";
 import { SHA1_DIGEST_BYTES, sha1Final, sha1Init, sha1Update } from "../base/sha1";
-import {
-  countDatabases,
-  databaseAt,
-  databaseExists,
-  find,
-  nextOccupied,
-  SLOT_COUNT,
-  SlotWalk,
-} from "../keyspace/database";
+import { countDatabases, databaseAt, databaseExists, find, SLOT_COUNT } from "../keyspace/database";
 import { Entry, RAW_HEADER } from "../keyspace/entry";
+import { nextOccupied, SlotWalk } from "../keyspace/walk";
 import { keySlot } from "../protocol/crc16";
 import { writeInt64 } from "../protocol/number";
 

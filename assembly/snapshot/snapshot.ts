@@ -30,13 +30,12 @@ import {
   Database,
   databaseAt,
   databaseExists,
-  nextOccupied,
   SLOT_COUNT,
-  SlotWalk,
 } from "../keyspace/database";
 import { Entry } from "../keyspace/entry";
 import { holdGarbage, onDatabaseGone } from "../keyspace/flush";
 import { stringLength } from "../keyspace/string-value";
+import { nextOccupied, SlotWalk } from "../keyspace/walk";
 import { onSnapshotWrite } from "../keyspace/watch";
 import { crc64 } from "./crc64";
 import { Opcode } from "./rdb-format";

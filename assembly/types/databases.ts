@@ -10,12 +10,12 @@ import {
   databaseAt,
   databaseBytes,
   databaseExists,
-  randomEntry,
   swapDatabases,
 } from "../keyspace/database";
 import { Entry } from "../keyspace/entry";
 import { flush } from "../keyspace/flush";
 import { currentDatabase, peek, slotOf } from "../keyspace/keyspace";
+import { randomEntry } from "../keyspace/walk";
 import { exchangeWatchers, touchDatabase } from "../keyspace/watch";
 import { parsedInt64, parseInt64 } from "../protocol/number";
 import {

@@ -1,18 +1,12 @@
 /** KEYS and SCAN: walking a database. */
 import { Stat } from "../abi";
 import { equalsWord } from "../base/bytes";
-import { Stats } from "../base/stats";
 import { Arg, argc, closeReplyGap, needReplyGap, Streams } from "../base/frame";
-import {
-  nextOccupied,
-  SCAN_MAX,
-  SLOT_COUNT,
-  SlotWalk,
-  scanBucket,
-  scanNext,
-} from "../keyspace/database";
+import { Stats } from "../base/stats";
+import { SLOT_COUNT } from "../keyspace/database";
 import { Entry } from "../keyspace/entry";
 import { currentDatabase, isExpired, peek, slotOf } from "../keyspace/keyspace";
+import { nextOccupied, SCAN_MAX, SlotWalk, scanBucket, scanNext } from "../keyspace/walk";
 import { globMatch } from "../protocol/glob";
 import { parsedInt64, parseInt64, writeUint64 } from "../protocol/number";
 import {
