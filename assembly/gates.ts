@@ -13,8 +13,8 @@ import {
   RedirectKind,
   Setting,
   SlotState,
-  Yield,
 } from "./abi";
+import { compareBytes } from "./base/bytes";
 import { ClientState } from "./base/client";
 import {
   Arg,
@@ -23,15 +23,12 @@ import {
   changeFlags,
   client,
   clientFlags,
-  commandId,
-  dropReply,
   gates,
   resp3,
   Settings,
   setArguments,
   setFrame,
 } from "./base/frame";
-import { compareBytes } from "./base/bytes";
 import { canAllocate, usedMemory } from "./base/memory";
 import { Stats } from "./base/stats";
 import { CommandRow } from "./commands";

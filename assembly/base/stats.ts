@@ -1,5 +1,5 @@
 /** Counters that the host reads: `Stat`, `CommandStat` and the error codes of INFO errorstats. */
-import { CommandStat, Stat } from "../abi";
+import { CommandStat } from "../abi";
 
 const statsPointer: usize = memory.data(32 * 8, 16);
 const commandStatsPointer: usize = memory.data(512 * 32, 16);

@@ -10,7 +10,13 @@ import { Arg, argc, changeFlags, client, clientFlags, setArguments, slot } from 
 import { alloc, canAllocate, free, usableSize } from "../base/memory";
 import { Stats } from "../base/stats";
 import { beginUnit, endUnit } from "../journal";
-import { replyArray, replyError, replyNullArray, replyOk, replyOutOfMemory } from "../protocol/reply";
+import {
+  replyArray,
+  replyError,
+  replyNullArray,
+  replyOk,
+  replyOutOfMemory,
+} from "../protocol/reply";
 import { slotOf } from "./keyspace";
 import { unwatchAll, watchedExpired, watchKey } from "./watch";
 

@@ -38,7 +38,7 @@ if (offsetof<WatchedKey>() != 32) ERROR("WatchedKey must be 32 bytes");
 /** Saves a slot that the running snapshot has not reached yet. Set by the snapshot while it runs. */
 let snapshotHook: (database: Database, slot: u32) => void = ignoreWrite;
 
-function ignoreWrite(database: Database, slot: u32): void {}
+function ignoreWrite(_database: Database, _slot: u32): void {}
 
 export function onSnapshotWrite(hook: (database: Database, slot: u32) => void): void {
   snapshotHook = hook;

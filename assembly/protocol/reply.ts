@@ -4,10 +4,10 @@ import { copyBytes, writeText } from "../base/bytes";
 import {
   failed,
   needReply,
-  roomReply,
   replyAt,
   replyMark,
   resp3,
+  roomReply,
   setFailed,
   setReplyAt,
 } from "../base/frame";
