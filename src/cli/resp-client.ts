@@ -5,6 +5,8 @@ export interface RespClientOptions {
   readonly port: number;
   /** Bound on connecting and on each reply; whole milliseconds. */
   readonly timeoutMs?: number;
+  /** For AUTH, where the server asks for one. */
+  readonly password?: string | undefined;
 }
 
 interface Waiting {
@@ -40,6 +42,7 @@ export class RespClient {
   static async connect(options: RespClientOptions): Promise<RespClient> {
     const client = new RespClient(options);
     await client.#open(options);
+    if (options.password !== undefined) await client.call("AUTH", options.password);
     return client;
   }
 

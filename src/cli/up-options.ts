@@ -60,6 +60,19 @@ const OPTIONS = {
   help: { type: "boolean", short: "h" },
 } as const;
 
+/** The password that the servers are given, where they are given one; the last one counts. */
+export function passwordOf(serverArguments: readonly string[]): string | undefined {
+  const at = serverArguments.lastIndexOf("--requirepass");
+  return at < 0 ? undefined : serverArguments[at + 1];
+}
+
+/** With a password, replicas need it too: `masterauth`, unless it is given. */
+export function withPrimaryPassword(serverArguments: readonly string[]): readonly string[] {
+  const password = passwordOf(serverArguments);
+  if (password === undefined || serverArguments.includes("--masterauth")) return serverArguments;
+  return [...serverArguments, "--masterauth", password];
+}
+
 /** Whether the arguments make sense by themselves; the machine is looked at later. */
 export function parseUpArguments(argv: readonly string[]): UpArguments {
   const split = argv.indexOf("--");
@@ -83,7 +96,7 @@ export function parseUpArguments(argv: readonly string[]): UpArguments {
       host: address(values.host ?? "127.0.0.1"),
       directory: values.dir ?? "atoll-data",
       nodeTimeoutMs: whole("--node-timeout", values["node-timeout"], 5000, 1, NODE_TIMEOUT_MS_MAX),
-      serverArguments,
+      serverArguments: withPrimaryPassword(serverArguments),
       given: new Set(
         (["nodes", "replicas", "port", "host"] as const).filter(
           (name) => values[name] !== undefined,

@@ -131,7 +131,12 @@ export class StatusProbe {
   #client: RespClient | undefined;
   #last: { readonly status: NodeStatus; readonly at: number } | undefined;
 
-  constructor(host: string, port: number, timeoutMs: number) {
+  constructor(
+    host: string,
+    port: number,
+    timeoutMs: number,
+    private readonly password?: string | undefined,
+  ) {
     this.#host = host;
     this.#port = port;
     this.#timeoutMs = timeoutMs;
@@ -145,6 +150,7 @@ export class StatusProbe {
           host: this.#host,
           port: this.#port,
           timeoutMs: this.#timeoutMs,
+          password: this.password,
         });
       }
       const client = this.#client;

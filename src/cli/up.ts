@@ -17,7 +17,7 @@ import {
   writeLayout,
 } from "./up-layout.ts";
 import { busyPort, NodeProcess } from "./up-node.ts";
-import { parseUpArguments, UP_HELP, type UpOptions } from "./up-options.ts";
+import { parseUpArguments, passwordOf, UP_HELP, type UpOptions } from "./up-options.ts";
 import { describeHealth, describeLoad, StatusProbe, sumStatus } from "./up-status.ts";
 
 /** What `atoll up` needs of the world around it; tests bring their own. */
@@ -198,7 +198,11 @@ class Session {
       this.#nodes.map(async ({ place: { host, port } }) => ({
         host,
         port,
-        client: await RespClient.connect({ host, port }),
+        client: await RespClient.connect({
+          host,
+          port,
+          password: passwordOf(this.#options.serverArguments),
+        }),
       })),
     );
   }
@@ -227,8 +231,9 @@ class Session {
     const stopping = this.#stopped.promise.then(() => {
       isStopping = true;
     });
+    const password = passwordOf(this.#options.serverArguments);
     const probes = this.#nodes.map(
-      ({ place }) => new StatusProbe(place.host, place.port, PROBE_TIMEOUT_MS),
+      ({ place }) => new StatusProbe(place.host, place.port, PROBE_TIMEOUT_MS, password),
     );
     for (const node of this.#nodes) {
       void node.exited.then(({ how }) => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { parseUpArguments, type UpArguments } from "../../src/cli/up-options.ts";
+import { parseUpArguments, passwordOf, type UpArguments } from "../../src/cli/up-options.ts";
 
 function reasonOf(...argv: string[]): string {
   const parsed: UpArguments = parseUpArguments(argv);
@@ -63,4 +63,13 @@ describe("one clear line for", () => {
     expect(reasonOf("start")).toContain("start");
     expect(reasonOf("--nodes")).toContain("--nodes");
   });
+});
+
+test("a password of the servers is the replicas' and the launcher's too", () => {
+  const parsed = parseUpArguments(["--", "--requirepass", "first", "--requirepass", "last"]);
+  if (parsed.kind !== "options") throw new Error(parsed.kind);
+  const { serverArguments } = parsed.options;
+  expect(serverArguments.slice(-2)).toEqual(["--masterauth", "last"]);
+  expect(passwordOf(serverArguments)).toBe("last");
+  expect(passwordOf(["--maxmemory", "1mb"])).toBeUndefined();
 });
