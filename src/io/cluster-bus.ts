@@ -4,10 +4,9 @@ import { BusFramer } from "../cluster/bus-framer.ts";
 import type { BusMessage } from "../cluster/bus-message.ts";
 import type { LinkId } from "../cluster/effects.ts";
 import type { BusEvents, ClusterBus, LinkBuffers } from "../node/cluster.ts";
-
+import { errorCodeText } from "./disk.ts";
+import { type Listening, listenOnAll } from "./listen.ts";
 import { isGone, throwLater } from "./socket.ts";
-
-type Listening = { stop(closeActiveConnections?: boolean): void };
 
 /** One TCP connection of the bus, in either direction. */
 class BusLink {
@@ -67,21 +66,17 @@ export class TcpClusterBus implements ClusterBus {
   /** Opens the bus port on each address; a text is why it cannot be. */
   listen(addresses: readonly string[], port: number, events: BusEvents): string | undefined {
     this.events = events;
-    for (const entry of addresses) {
-      const optional = entry.startsWith("-");
-      const address = optional ? entry.slice(1) : entry;
-      const hostname = address === "*" ? "0.0.0.0" : address === "::*" ? "::" : address;
-      try {
-        const options = { hostname, port, ipv6Only: hostname.includes(":") };
-        const socket = this.inboundHandlers();
-        this.listeners.push(Bun.listen<BusLink>({ ...options, socket }));
-      } catch (reason) {
-        const { code = String(reason) } = reason as { readonly code?: string };
-        if (optional || code === "EAFNOSUPPORT" || code === "EPROTONOSUPPORT") continue;
-        this.close();
-        return `${address}:${port}: bind: ${code}`;
-      }
-    }
+    let fault = "";
+    const opened = listenOnAll(
+      addresses,
+      port,
+      (options) => Bun.listen<BusLink>({ ...options, socket: this.inboundHandlers() }),
+      (address, code) => {
+        fault = `${address}:${port}: bind: ${errorCodeText(code)}`;
+      },
+    );
+    if (opened === undefined || opened.length === 0) return fault;
+    this.listeners = opened;
     return undefined;
   }
 
@@ -104,14 +99,14 @@ export class TcpClusterBus implements ClusterBus {
     const link = new BusLink(linkId);
     this.openedCount++;
     this.links.set(linkId, link);
-    Bun.connect<BusLink>({
-      hostname: ip,
-      port,
-      data: link,
-      socket: this.outboundHandlers(),
-    }).catch((reason: unknown) => {
+    this.connect(link, ip, port).catch((reason: unknown) => {
       this.ended(link, reason instanceof Error ? reason.message : String(reason));
     });
+  }
+
+  /** Rejects, and never throws: some addresses the runtime refuses at once. */
+  private async connect(link: BusLink, hostname: string, port: number): Promise<void> {
+    await Bun.connect<BusLink>({ hostname, port, data: link, socket: this.outboundHandlers() });
   }
 
   send(linkId: LinkId, message: BusMessage): void {
@@ -134,9 +129,10 @@ export class TcpClusterBus implements ClusterBus {
   }
 
   close(): void {
-    for (const listening of this.listeners.splice(0)) listening.stop(true);
+    // Links that are dropped first tell nobody that they end.
     for (const link of this.links.values()) link.drop();
     this.links.clear();
+    for (const listening of this.listeners.splice(0)) listening.stop(true);
   }
 
   private inboundHandlers(): SocketHandler<BusLink> {

@@ -3,12 +3,8 @@ import type { Socket, SocketHandler } from "bun";
 import type { Node } from "../node/node.ts";
 import { Connection } from "./connection.ts";
 import { errorCodeText } from "./disk.ts";
+import { codeOf, type Listening, listenOnAll } from "./listen.ts";
 import { isGone, throwLater } from "./socket.ts";
-
-/** Errors after which Redis tries the next address: this machine has no such protocol family. */
-const unsupported = new Set(["ENOPROTOOPT", "EPROTONOSUPPORT", "ESOCKTNOSUPPORT", "EPFNOSUPPORT"]);
-
-type Listening = { stop(closeActiveConnections?: boolean): void };
 
 /** The client port and the unix socket: accepts, refuses, and makes a `Connection` of each socket. */
 export class Listener {
@@ -56,33 +52,18 @@ export class Listener {
 
   private openTcp(port: number): boolean {
     if (port === 0) return true;
-    for (const entry of this.node.configuration.get("bind")) {
-      const optional = entry.startsWith("-");
-      const address = optional ? entry.slice(1) : entry;
-      const code = this.listenOn(address, port);
-      if (code === undefined) continue;
-      this.node.log.warning(
-        `Warning: Could not create server TCP listening socket ${address}:${port}: ` +
-          `bind: ${errorCodeText(code)}`,
-      );
-      if ((optional && code === "EADDRNOTAVAIL") || unsupported.has(code)) continue;
-      if (code === "EAFNOSUPPORT") continue;
-      for (const listening of this.tcp.splice(0)) listening.stop();
-      return false;
-    }
-    return true;
-  }
-
-  /** The error's code when it fails. */
-  private listenOn(address: string, port: number): string | undefined {
-    const hostname = address === "*" ? "0.0.0.0" : address === "::*" ? "::" : address;
-    const options = { hostname, port, ipv6Only: hostname.includes(":") };
-    try {
-      this.tcp.push(Bun.listen<Connection>({ ...options, socket: this.handlers(false) }));
-      return undefined;
-    } catch (reason) {
-      return codeOf(reason);
-    }
+    const opened = listenOnAll(
+      this.node.configuration.get("bind"),
+      port,
+      (options) => Bun.listen<Connection>({ ...options, socket: this.handlers(false) }),
+      (address, code) =>
+        this.node.log.warning(
+          `Warning: Could not create server TCP listening socket ${address}:${port}: ` +
+            `bind: ${errorCodeText(code)}`,
+        ),
+    );
+    this.tcp = opened ?? [];
+    return opened !== undefined;
   }
 
   private openUnix(path: string): boolean {
@@ -178,8 +159,4 @@ function isLoopback(address: string): boolean {
 /** `ip:port`, with brackets around an IPv6 address as Redis's anetFormatAddr has them. */
 export function endpoint(address: string, port: number): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
-}
-
-function codeOf(reason: unknown): string {
-  return (reason as { readonly code?: string }).code ?? String(reason);
 }

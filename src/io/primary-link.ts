@@ -18,8 +18,13 @@ export class PrimaryConnection implements PrimarySocket {
     port: number,
     private readonly events: PrimarySocketEvents,
   ) {
-    Bun.connect({
-      hostname: host,
+    this.connect(host, port).catch((reason: unknown) => this.onClose(reasonText(reason)));
+  }
+
+  /** Rejects, and never throws: some host names the runtime refuses at once. */
+  private async connect(hostname: string, port: number): Promise<void> {
+    await Bun.connect({
+      hostname,
       port,
       socket: {
         open: (socket) => this.onOpen(socket),
@@ -35,7 +40,7 @@ export class PrimaryConnection implements PrimarySocket {
         },
         connectError: (_, reason) => this.onClose(reasonText(reason)),
       },
-    }).catch((reason: unknown) => this.onClose(reasonText(reason)));
+    });
   }
 
   write(bytes: Uint8Array): void {

@@ -2,8 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { freePort } from "../support/ports.ts";
 import { type Reply, RespClient } from "../support/resp-client.ts";
-import { freePort, startServer, until } from "../support/server.ts";
+import { startServer, until } from "../support/server.ts";
 import { Shared } from "./support.ts";
 
 const shared = new Shared({
@@ -14,6 +15,15 @@ const shared = new Shared({
 async function setting(name: string): Promise<Reply> {
   return ((await shared.call("CONFIG", "GET", name)) as Reply[])[1] as Reply;
 }
+
+test("REPLICAOF takes any host name; one that cannot be connected to is no bug", async () => {
+  for (const host of ["", "no such host", "["]) {
+    expect(await shared.call("REPLICAOF", host, "1")).toBe("OK");
+    await Bun.sleep(20);
+    expect(await shared.call("PING")).toBe("PONG");
+  }
+  expect(await shared.call("REPLICAOF", "NO", "ONE")).toBe("OK");
+});
 
 describe("CONFIG", () => {
   test("SET takes all or nothing", async () => {
@@ -34,7 +44,7 @@ describe("CONFIG", () => {
       "Unable to listen on this port. Check server logs.",
     );
     expect(await (await server.connect()).call("PING")).toBe("PONG");
-    const port = await freePort();
+    const port = freePort();
     expect(await client.call("CONFIG", "SET", "port", port)).toBe("OK");
     const moved = await RespClient.connect({ port });
     expect(await moved.call("PING")).toBe("PONG");
