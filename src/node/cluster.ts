@@ -123,7 +123,6 @@ export class ClusterRuntime implements ClusterHooks, BusEvents {
   private lastFacts: ReplicationFacts = { offset: -1, lastContactMs: -1, loading: false };
   private adminReply: AdminReply | undefined;
   private lastTickMs = 0;
-  private pausesEnded = false;
 
   constructor(
     readonly node: Node,
@@ -172,14 +171,17 @@ export class ClusterRuntime implements ClusterHooks, BusEvents {
   tell(event: ClusterEvent): void {
     this.queue.push(event);
     if (this.handling) return;
-    this.handling = true;
-    try {
-      for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) {
-        this.handle(next);
+    // Held writes that an effect lets go on do so when the engine knows where their slots are now.
+    this.node.asTurn(() => {
+      this.handling = true;
+      try {
+        for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) {
+          this.handle(next);
+        }
+      } finally {
+        this.handling = false;
       }
-    } finally {
-      this.handling = false;
-    }
+    });
   }
 
   private handle(event: ClusterEvent): void {
@@ -188,10 +190,6 @@ export class ClusterRuntime implements ClusterHooks, BusEvents {
       this.tellReplication(nowMs);
     }
     this.perform(this.core.handle(event, nowMs));
-    // Writes that were held go on once the engine knows where their slots are now.
-    if (!this.pausesEnded) return;
-    this.pausesEnded = false;
-    this.node.applyPauses(nowMs);
   }
 
   private tellReplication(nowMs: number): void {
@@ -281,7 +279,7 @@ export class ClusterRuntime implements ClusterHooks, BusEvents {
         return;
       case "resumeWrites":
         node.pauses.end("failover");
-        this.pausesEnded = true;
+        node.applyPauses(node.modules.clock.nowMs());
         return;
       case "deleteSlotKeys":
         this.deleteKeys(effect.slots);

@@ -93,7 +93,8 @@ export class Cron {
   }
 
   private closeIdle(client: Client, nowMs: number, timeoutMs: number): void {
-    const exempt = client.kind !== "normal" || client.state === ClientState.Blocked;
+    const waits = client.state === ClientState.Blocked || client.state === ClientState.Paused;
+    const exempt = client.kind !== "normal" || waits;
     // Redis counts in whole seconds and closes once the number is exceeded.
     if (exempt || client.closed || nowMs - client.lastActiveMs <= timeoutMs) return;
     this.node.log.verbose("Closing idle client");

@@ -29,6 +29,8 @@ import { commandsIn } from "./slowlog.ts";
 export class Execution {
   private current: Client | undefined;
   private turnEnd: (() => void)[] = [];
+  /** Effects of a core are being performed: clients go on afterwards. */
+  private performing = false;
   private segmentStartMs = 0;
   private nowMs: number;
   /** The chunk in hand, for the slow log. */
@@ -91,10 +93,28 @@ export class Execution {
     if (this.current === undefined) this.endTurn();
   }
 
+  /**
+   * Runs `action` as a turn of its own: clients that it lets go on do so when it is over, so that none of
+   * their commands comes back into the core whose effects `action` performs.
+   */
+  asTurn(action: () => void): void {
+    if (this.current !== undefined || this.performing) {
+      action();
+      return;
+    }
+    this.performing = true;
+    try {
+      action();
+    } finally {
+      this.performing = false;
+    }
+    this.endTurn();
+  }
+
   private endTurn(): void {
     this.current = undefined;
     this.chunk = undefined;
-    while (this.turnEnd.length > 0) {
+    while (this.turnEnd.length > 0 && !this.performing) {
       const actions = this.turnEnd;
       this.turnEnd = [];
       for (const action of actions) action();
@@ -248,7 +268,11 @@ export class Execution {
 
   /** Lets a client go on that had to wait, when no other is in hand. */
   unparkLater(client: Client): void {
-    this.onTurnEnd(() => this.unpark(client));
+    const { state } = client;
+    this.onTurnEnd(() => {
+      // It may have gone on already and wait for something else by now.
+      if (client.state === state) this.unpark(client);
+    });
   }
 
   private unpark(client: Client, answered = 0): void {

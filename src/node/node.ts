@@ -234,6 +234,11 @@ export class Node {
     this.execution.onTurnEnd(action);
   }
 
+  /** Runs `action` as one turn: clients that it lets go on wait until it is over. */
+  asTurn(action: () => void): void {
+    this.execution.asTurn(action);
+  }
+
   /** The transport has sent all that was pending. */
   onDrained(client: Client): void {
     this.execution.onDrained(client);

@@ -307,8 +307,10 @@ export class NodeReplication implements ReplicationHooks {
   private handle(event: ReplicationEvent): void {
     this.node.takeJournal();
     const effects = this.core.handle(event, this.node.modules.clock.nowMs());
-    for (const effect of effects) this.perform(effect);
-    this.refresh();
+    this.node.asTurn(() => {
+      for (const effect of effects) this.perform(effect);
+      this.refresh();
+    });
     if (this.outputs.hasStreaming) this.flushSoon();
   }
 

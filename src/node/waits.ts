@@ -7,6 +7,8 @@ interface Waiter {
   /** Wall clock, milliseconds; Infinity: for ever. */
   readonly untilMs: number;
   readonly answer: (reply: ReplyValue) => void;
+  /** Nobody is there any more to hear the answer. */
+  readonly gone: () => boolean;
 }
 
 /** Clients in WAIT. `check` is called by the cron and whenever a replica acknowledges an offset. */
@@ -32,6 +34,7 @@ export class Waits {
     if (this.waiters.length === 0) return;
     const left: Waiter[] = [];
     for (const waiter of this.waiters) {
+      if (waiter.gone()) continue;
       const acknowledged = replication.acknowledgedBy(waiter.offset);
       if (acknowledged >= waiter.replicas || nowMs >= waiter.untilMs) {
         waiter.answer(integer(acknowledged));

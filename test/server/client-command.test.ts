@@ -128,6 +128,17 @@ describe("CLIENT", () => {
     writer.close();
   });
 
+  test("UNPAUSE twice in one pipeline does not let a client go on that waits again", async () => {
+    const writer = await shared.server.connect();
+    await shared.call("CLIENT", "PAUSE", "10000", "WRITE");
+    const writing = writer.pipeline([["SET", "paused", "1"], ["WAIT", "1", "300"], ["PING"]]);
+    await Bun.sleep(50);
+    const unpause = ["CLIENT", "UNPAUSE"];
+    expect(await shared.client.pipeline([unpause, unpause])).toEqual(["OK", "OK"]);
+    expect(await writing).toEqual(["OK", 0, "PONG"]);
+    writer.close();
+  });
+
   test("PAUSE ends by itself", async () => {
     const started = Date.now();
     expect(await shared.call("CLIENT", "PAUSE", "120")).toBe("OK");
