@@ -180,10 +180,24 @@ class Server {
         for (const line of fault.lines) log.warning(line);
         process.exit(1);
       }
+      if (this.cluster !== undefined && this.hasKeysBesideFirst()) {
+        log.warning(
+          "You can't have keys in a DB different than DB 0 when in Cluster mode. Exiting.",
+        );
+        process.exit(1);
+      }
       data.replication.begin(history);
       this.cluster?.dataLoaded();
       this.sayReady();
     });
+  }
+
+  private hasKeysBesideFirst(): boolean {
+    const { engine, configuration } = this.node;
+    for (let index = 1; index < configuration.get("databases"); index++) {
+      if (engine.keyCount(index) > 0) return true;
+    }
+    return false;
   }
 
   private sayReady(): void {

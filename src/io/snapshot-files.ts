@@ -45,7 +45,10 @@ export class DiskSnapshotFiles implements SnapshotFiles {
 
   open(path: string): SnapshotSource | string | undefined {
     try {
-      return new FileSource(openSync(path, "r"));
+      const descriptor = openSync(path, "r");
+      if (fstatSync(descriptor).isFile()) return new FileSource(descriptor);
+      closeSync(descriptor);
+      return "Not a regular file";
     } catch (reason) {
       const { code } = reason as { readonly code?: string };
       return code === "ENOENT" ? undefined : systemErrorText(reason);
@@ -109,11 +112,12 @@ class TemporaryFile implements SnapshotFile {
   private rename(path: string): string | undefined {
     assert(this.path !== undefined, "a file without a name cannot be committed");
     try {
-      closeSync(this.descriptor);
       renameSync(this.path, path);
       syncDirectory(dirname(resolve(path)));
+      closeSync(this.descriptor);
       return undefined;
     } catch (reason) {
+      this.discard();
       return systemErrorText(reason);
     }
   }

@@ -36,6 +36,11 @@ export class Shutdown {
 
   begin(request: ShutdownRequest, onAborted?: () => void): ShutdownStart {
     const { node } = this;
+    if (this.waiting !== undefined) {
+      // As in Redis, who asks again waits for the end that is under way.
+      if (onAborted !== undefined) this.abortListeners.push(onAborted);
+      return { kind: "waiting" };
+    }
     node.log.warning("User requested shutdown...");
     const timeoutMs = node.configuration.get("shutdown-timeout") * 1000;
     const lagging = node.replication.laggingReplicas;
@@ -97,8 +102,7 @@ export class Shutdown {
     }
     node.cluster?.onShutdown();
     this.system.closeEverything();
-    const mode = node.configuration.get("cluster-enabled") ? "Cluster" : "Redis";
-    node.log.warning(`${mode === "Cluster" ? "Redis" : mode} is now ready to exit, bye bye...`);
+    node.log.warning("Redis is now ready to exit, bye bye...");
     this.system.exit(0);
     return true;
   }

@@ -1,12 +1,12 @@
 /** Starting, refusing to start, and ending: exit codes and the lines that tools read. */
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "../support/ports.ts";
 import { RespClient } from "../support/resp-client.ts";
 import {
   atollCommand,
-  freePort,
   spawnServer,
   startServer,
   type TestServer,
@@ -62,6 +62,38 @@ describe("start", () => {
     });
   });
 
+  test("a busy bus port is named and ends the start with 1", async () => {
+    await withServer({ cluster: true }, async (first) => {
+      const port = first.port + 10_000;
+      const args = ["--bind", "127.0.0.1", "--cluster-port", String(port)];
+      const second = await spawnServer({ cluster: true, args });
+      await second.process.exited;
+      await second.untilLogged("aborting");
+      expect(second.process.exitCode).toBe(1);
+      expect(second.log).toContain(`127.0.0.1:${port}: bind: Address already in use`);
+      await second.stop();
+    });
+  });
+
+  test("a data file that is no file, or no cluster's, ends the start with 1", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "atoll-data-"));
+    const failsWith = async (line: string): Promise<void> => {
+      const server = await spawnServer({ directory, cluster: true });
+      expect(await server.process.exited).toBe(1);
+      await server.untilLogged(line);
+      expect(server.log).not.toContain("BUG REPORT");
+    };
+    mkdirSync(join(directory, "dump.rdb"));
+    await failsWith("Fatal error: can't open the RDB file dump.rdb for reading");
+    rmSync(join(directory, "dump.rdb"), { recursive: true });
+    // SELECTDB 3, foo = bar, no checksum.
+    const image = Buffer.from("REDIS0009\xfe\x03\0\x03foo\x03bar\xff\0\0\0\0\0\0\0\0", "latin1");
+    writeFileSync(join(directory, "dump.rdb"), image);
+    await failsWith("You can't have keys in a DB different than DB 0 when in Cluster mode.");
+    expect(readFileSync(join(directory, "dump.rdb"))).toEqual(image);
+    rmSync(directory, { recursive: true });
+  });
+
   test("an address that this machine does not have is skipped only with a dash", async () => {
     await withServer({ args: ["--bind", "127.0.0.1", "-192.0.2.1"] }, async (server) => {
       expect(server.log).toContain("192.0.2.1");
@@ -98,7 +130,7 @@ describe("start", () => {
   });
 
   test("reads standard input after a dash", async () => {
-    const port = await freePort();
+    const port = freePort();
     const child = Bun.spawn([...atollCommand(), "--maxclients", "77", "-"], {
       stdin: Buffer.from(`port ${port}\nmaxclients 99\n`),
       stdout: "ignore",
@@ -205,7 +237,7 @@ describe("the process", () => {
 
   test("daemonize leaves a server of its own, whose pid file names it", async () => {
     const directory = mkdtempSync(join(tmpdir(), "atoll-daemon-"));
-    const port = await freePort();
+    const port = freePort();
     const config = join(directory, "redis.conf");
     const pidFile = join(directory, "atoll.pid");
     const logFile = join(directory, "atoll.log");

@@ -1,4 +1,4 @@
-import { Stat } from "../../../assembly/abi.ts";
+import { Gate, Stat } from "../../../assembly/abi.ts";
 import { latin1, latin1Text } from "../../base/bytes.ts";
 import { bulk, bulkMap, error, ok, type ReplyValue } from "../../base/reply.ts";
 import { helpReply } from "../../commands/introspect.ts";
@@ -24,6 +24,7 @@ function get(call: HostCall): ReplyValue {
 function set(call: HostCall): ReplyValue {
   const { configuration, engine, log } = call.node;
   const outcome = configuration.set(call.argv.slice(2).map(latin1Text), {
+    loading: call.node.hasGate(Gate.Loading),
     local: isLocal(call.client),
   });
   if (!outcome.ok) return error(latin1(setFailureText(outcome.error)));
