@@ -10,7 +10,8 @@ import {
   NodeFlag,
   SLOT_BITMAP_BYTES,
 } from "../../src/cluster/bus-message.ts";
-import { freePort, until } from "../support/server.ts";
+import { freePort } from "../support/ports.ts";
+import { until } from "../support/server.ts";
 
 /** A message as it came, and what the codec made of it. */
 export interface Heard {
@@ -50,7 +51,7 @@ export class BusPeer {
 
   /** A peer that listens on its bus port and answers each PING and MEET with a PONG. */
   static async listen(id: string): Promise<BusPeer> {
-    const peer = new BusPeer(id, await freePort(true));
+    const peer = new BusPeer(id, freePort());
     peer.listener = Bun.listen<Link>({
       hostname: "127.0.0.1",
       port: peer.header.busPort,

@@ -4,8 +4,9 @@
  */
 import { afterAll, expect, test } from "bun:test";
 import { describeWithTools } from "../support/oracle.ts";
+import { freePort } from "../support/ports.ts";
 import type { RespClient } from "../support/resp-client.ts";
-import { freePort, startServer, type TestServer, until } from "../support/server.ts";
+import { startServer, type TestServer, until } from "../support/server.ts";
 import { BusShell } from "./bus-shell.ts";
 
 const nodeTimeoutMs = 1000;
@@ -61,9 +62,9 @@ describeWithTools(["redis-server"], "a core among real nodes", () => {
     reals.push(first, second, spare);
     const options = { nodeTimeoutMs };
     const announceHostname = "atoll.example";
-    const primary = new BusShell(await freePort(true), { ...options, announceHostname });
-    const replica = new BusShell(await freePort(true), options);
-    const deputy = new BusShell(await freePort(true), options);
+    const primary = new BusShell(freePort(), { ...options, announceHostname });
+    const replica = new BusShell(freePort(), options);
+    const deputy = new BusShell(freePort(), options);
     shells.push(primary, replica, deputy);
 
     await first.client.must("CLUSTER", "ADDSLOTSRANGE", "0", "5460");

@@ -4,7 +4,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { testWithRedis } from "../support/oracle.ts";
-import { freePort, spawnServer, until } from "../support/server.ts";
+import { freePort } from "../support/ports.ts";
+import { spawnServer, until } from "../support/server.ts";
 import { expectSameData, field, fill, follow, info, type Peer, Peers, settled } from "./pair.ts";
 
 let peers = new Peers();
@@ -367,7 +368,7 @@ describe("restarts", () => {
       const home = directory();
       const bad = damage(good);
       writeFileSync(join(home, "dump.rdb"), bad);
-      const port = await freePort();
+      const port = freePort();
       const server = await spawnServer({ directory: home, port });
       await server.process.exited;
       expect(server.process.exitCode).toBe(1);

@@ -3,11 +3,11 @@
  * the real `redis-server`, each in a directory of its own. Servers are stopped by process id only.
  */
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Subprocess } from "bun";
+import { freePort } from "./ports.ts";
 import { type Address, RespClient } from "./resp-client.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -16,30 +16,6 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 export function atollCommand(): string[] {
   const binary = process.env["ATOLL_BINARY"];
   return binary ? [binary] : [process.execPath, join(root, "src", "main.ts")];
-}
-
-/**
- * A port that was free a moment ago. With `busToo`, port + 10000 was free as well.
- * Stays below 32768, where Linux starts to hand out ports by itself.
- */
-export async function freePort(busToo = false): Promise<number> {
-  for (let attempt = 0; attempt < 200; attempt++) {
-    const port = 10_000 + Math.floor(Math.random() * 12_000);
-    if (!(await isFree(port))) continue;
-    if (busToo && !(await isFree(port + 10_000))) continue;
-    return port;
-  }
-  throw new Error("no free port found");
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once("error", () => resolve(false));
-    probe.listen({ port, host: "127.0.0.1", exclusive: true }, () =>
-      probe.close(() => resolve(true)),
-    );
-  });
 }
 
 export interface ServerOptions {
@@ -140,7 +116,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
 
 /** Starts a server and answers at once: for tests of failing starts. */
 export async function spawnServer(options: ServerOptions = {}): Promise<TestServer> {
-  const port = options.port ?? (await freePort(options.cluster === true));
+  const port = options.port ?? freePort();
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), "atoll-test-"));
   const command = options.real ? ["redis-server"] : atollCommand();
   if (options.config !== undefined) {
