@@ -132,7 +132,7 @@ describe("start", () => {
   test("reads standard input after a dash", async () => {
     const port = freePort();
     const child = Bun.spawn([...atollCommand(), "--maxclients", "77", "-"], {
-      stdin: Buffer.from(`port ${port}\nmaxclients 99\n`),
+      stdin: Buffer.from(`port ${port}\nmaxclients 99\nsave ""\n`),
       stdout: "ignore",
       stderr: "ignore",
     });
