@@ -14,6 +14,7 @@ import {
 import { latin1, latin1Text, utf8Text } from "../base/bytes.ts";
 import type { EngineExports } from "./exports.ts";
 import { EngineMemory } from "./memory.ts";
+import { stringsIn } from "./output.ts";
 
 /** A row of the command table as the engine wants it. */
 export interface EngineCommandRow {
@@ -316,19 +317,13 @@ export class Engine {
   }
 
   keysInSlot(slot: number, max: number): Uint8Array[] {
-    const count = this.wasm.listKeysInSlot(slot, max);
-    const keys: Uint8Array[] = [];
-    const output = this.memory.copy(
-      this.frameWord(Frame.OutputPtr),
-      this.frameWord(Frame.OutputLength),
-    );
-    const view = new DataView(output.buffer);
-    for (let at = 0; keys.length < count; ) {
-      const length = view.getUint32(at, true);
-      keys.push(output.subarray(at + 4, at + 4 + length));
-      at += 4 + length;
-    }
-    return keys;
+    this.wasm.listKeysInSlot(slot, max);
+    return stringsIn(this.output());
+  }
+
+  /** A copy of what the last query left in the output region. */
+  private output(): Uint8Array {
+    return this.memory.copy(this.frameWord(Frame.OutputPtr), this.frameWord(Frame.OutputLength));
   }
 
   /** Deletes every key of the slot; the journal gets a DEL for each. Answers how many. */
@@ -419,19 +414,10 @@ export class Engine {
   /** Auxiliary fields (`repl-id`, `redis-ver` ...) met so far. */
   loadAux(): Map<string, string> {
     this.wasm.loadAux();
-    const output = this.memory.copy(
-      this.frameWord(Frame.OutputPtr),
-      this.frameWord(Frame.OutputLength),
-    );
-    const view = new DataView(output.buffer);
+    const texts = stringsIn(this.output()).map(latin1Text);
     const fields = new Map<string, string>();
-    const text = (at: number): string =>
-      latin1Text(output.subarray(at + 4, at + 4 + view.getUint32(at, true)));
-    for (let at = 0; at < output.length; ) {
-      const name = text(at);
-      const value = text(at + 4 + name.length);
-      fields.set(name, value);
-      at += 8 + name.length + value.length;
+    for (let at = 0; at + 1 < texts.length; at += 2) {
+      fields.set(texts[at] as string, texts[at + 1] as string);
     }
     return fields;
   }
