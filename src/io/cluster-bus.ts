@@ -47,7 +47,8 @@ class BusLink {
     this.closed = true;
     this.waiting = [];
     this.waitingBytes = 0;
-    this.socket?.terminate();
+    // Messages that the system has taken still go out; `terminate` would reset the connection.
+    this.socket?.end();
   }
 }
 

@@ -83,7 +83,8 @@ export class Connection implements ClientLink {
     this.gone = true;
     this.blocks.length = 0;
     this.pendingBytes = 0;
-    this.socket.terminate();
+    // What the system has taken still goes out; `terminate` would reset the connection and lose it.
+    this.socket.end();
   }
 
   // Events of the socket.

@@ -52,7 +52,8 @@ export class PrimaryConnection implements PrimarySocket {
   close(): void {
     if (this.over) return;
     this.over = true;
-    this.socket?.terminate();
+    // The last acknowledgement still goes out; `terminate` would reset the connection.
+    this.socket?.end();
   }
 
   private onOpen(socket: Socket): void {

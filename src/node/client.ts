@@ -23,7 +23,7 @@ export interface ClientLink {
   resumeReading(): void;
   /** Closes when everything accepted is sent. */
   closeAfterSending(): void;
-  /** Closes at once, without sending the rest. */
+  /** Closes at once, without sending what is pending. */
   destroy(): void;
 }
 

@@ -152,6 +152,19 @@ describe("CLIENT", () => {
     );
   });
 
+  test("who is killed still gets the replies that were sent before", async () => {
+    const reader = await shared.server.connect();
+    const id = await idOf(reader);
+    await shared.call("SETRANGE", "big", 1_500_000, "x");
+    reader.pause();
+    const reading = reader.call("GET", "big");
+    await Bun.sleep(50);
+    expect(await shared.call("CLIENT", "KILL", "ID", id)).toBe(1);
+    reader.resume();
+    expect(String(await reading)).toHaveLength(1_500_001);
+    await shared.call("DEL", "big");
+  });
+
   test("a paused client that leaves is forgotten", async () => {
     const writer = await shared.server.connect();
     const id = await idOf(writer);
