@@ -40,6 +40,8 @@ export interface ReplicationHooks {
   onReplicaDrained(client: Client): void;
   /** An empty line from a replica: it lives, and loads. */
   onReplicaNewline(client: Client): void;
+  /** The process ends: replicas are given what their sockets take (flushSlavesOutputBuffers). */
+  onShutdown(): void;
   /** Number of replicas that have not yet received all of the journal: SHUTDOWN waits for them. */
   readonly laggingReplicas: number;
   /** Bytes held by the backlog and by replicas' output. */
@@ -146,6 +148,10 @@ export class StandaloneReplication implements ReplicationHooks {
   }
 
   onReplicaNewline(): void {
+    // No replicas.
+  }
+
+  onShutdown(): void {
     // No replicas.
   }
 }

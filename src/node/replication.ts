@@ -281,6 +281,10 @@ export class NodeReplication implements ReplicationHooks {
     this.handle({ kind: "replicaNewline", clientId: client.id });
   }
 
+  onShutdown(): void {
+    this.flush();
+  }
+
   // Commands.
 
   /** The command comes from our primary, in its stream. */

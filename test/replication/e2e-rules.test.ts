@@ -54,6 +54,13 @@ describe("commands and gates", () => {
     expect(await primary.client.call("SET", "a", 1)).toBe("OK");
   }, 15_000);
 
+  test("a write right before SHUTDOWN NOW still reaches the replica", async () => {
+    const [primary, replica] = await pair();
+    primary.client.send("SET last 1\r\nSHUTDOWN NOW NOSAVE\r\n");
+    await primary.server.process.exited;
+    await until(async () => (await replica.client.call("GET", "last")) === "1", 2000);
+  });
+
   test("a replica: read-only, ROLE, WAIT, masters of its own choice", async () => {
     const [primary, replica] = await pair();
     expect(String(await replica.client.call("DEL", "a"))).toBe(
