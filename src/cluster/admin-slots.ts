@@ -1,13 +1,14 @@
 /**
  * CLUSTER ADDSLOTS, DELSLOTS, their RANGE forms, FLUSHSLOTS and SETSLOT, with Redis 7.0's texts.
  */
+
+import { parseInteger } from "../base/integer.ts";
 import { SLOT_COUNT } from "./bus-message.ts";
 import type { ClusterContext } from "./context.ts";
 import type { AdminReply } from "./effects.ts";
 import { bumpEpochWithoutConsensus } from "./epochs.ts";
 import type { AdminCommand } from "./events.ts";
 import { broadcastPong } from "./gossip.ts";
-import { parseInteger } from "./integer.ts";
 import { followNewOwner } from "./slots.ts";
 import type { ClusterNode } from "./state.ts";
 
@@ -18,7 +19,7 @@ const badSlot = refuse("Invalid or out of range slot");
 
 function parseSlot(text: string): number | null {
   const value = parseInteger(text);
-  return value !== null && value >= 0n && value < SLOT_COUNT ? Number(value) : null;
+  return value !== undefined && value >= 0n && value < SLOT_COUNT ? Number(value) : null;
 }
 
 /** All arguments are read first; then each slot is looked at in the order given. */

@@ -1,5 +1,6 @@
 /** The CLUSTER subcommands that change state, with the texts of Redis 7.0's clusterCommand. */
 import { unreachable } from "../base/assert.ts";
+import { parseInteger } from "../base/integer.ts";
 import {
   changeSlotRanges,
   changeSlots,
@@ -14,7 +15,6 @@ import { replacePrimary } from "./election.ts";
 import { bumpEpochWithoutConsensus } from "./epochs.ts";
 import type { AdminCommand } from "./events.ts";
 import { startHandshake } from "./handshake.ts";
-import { parseInteger } from "./integer.ts";
 import { busPortIncrement, manualFailoverTimeoutMs } from "./limits.ts";
 import { resetManualFailover } from "./manual-failover.ts";
 import { deleteNode, forgetNode } from "./members.ts";
@@ -71,9 +71,9 @@ function meet(
   { ip, port, busPort }: Extract<AdminCommand, { kind: "meet" }>,
 ): AdminReply {
   const base = parseInteger(port);
-  if (base === null) return refuse(`Invalid TCP base port specified: ${port}`);
+  if (base === undefined) return refuse(`Invalid TCP base port specified: ${port}`);
   const bus = busPort === null ? base + BigInt(busPortIncrement) : parseInteger(busPort);
-  if (bus === null) return refuse(`Invalid TCP bus port specified: ${busPort}`);
+  if (bus === undefined) return refuse(`Invalid TCP bus port specified: ${busPort}`);
   if (!startHandshake(context, ip, Number(base), Number(bus))) {
     return refuse(`Invalid node address specified: ${ip}:${port}`);
   }
@@ -164,7 +164,7 @@ function reset(context: ClusterContext, hard: boolean, dbEmpty: boolean): AdminR
 function setConfigEpoch(context: ClusterContext, text: string): AdminReply {
   const { state, myself } = context;
   const epoch = parseInteger(text);
-  if (epoch === null || epoch > BigInt(Number.MAX_SAFE_INTEGER)) {
+  if (epoch === undefined || epoch > BigInt(Number.MAX_SAFE_INTEGER)) {
     return refuse("value is not an integer or out of range");
   }
   if (epoch < 0n) return refuse(`Invalid config epoch specified: ${epoch}`);

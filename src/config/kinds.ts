@@ -1,4 +1,5 @@
 import { bigint, boolean, enum as choice, gte, lte, refine, safeParse, string } from "zod/mini";
+import { parseInteger } from "../base/integer.ts";
 import {
   checked,
   type Directive,
@@ -11,15 +12,7 @@ import {
   type Unit,
 } from "./directive.ts";
 import type { PlainCode } from "./errors.ts";
-import {
-  formatMemory,
-  int32Max,
-  int64Max,
-  parseInteger,
-  parseMemory,
-  parseOctal,
-  uint64Max,
-} from "./numbers.ts";
+import { formatMemory, int32Max, int64Max, parseMemory, parseOctal, uint64Max } from "./numbers.ts";
 import { quote } from "./quoting.ts";
 
 /** The kinds most directives are of. Each function makes one row of the table. */

@@ -7,13 +7,6 @@ export const int64Min = -(2n ** 63n);
 export const int64Max = 2n ** 63n - 1n;
 export const uint64Max = 2n ** 64n - 1n;
 
-/** A strict signed 64-bit decimal: no blanks, no `+`, no leading zeros, no `-0`. */
-export function parseInteger(text: string): bigint | undefined {
-  if (!/^(0|-?[1-9][0-9]{0,18})$/.test(text)) return undefined;
-  const value = BigInt(text);
-  return value < int64Min || value > int64Max ? undefined : value;
-}
-
 /**
  * A number as C's `strtoll` reads it, all of the text: leading blanks, a sign and leading zeros are fine,
  * the empty text is 0, and what does not fit is cut to the nearest 64-bit value.

@@ -1,5 +1,6 @@
 import { ClientFlag, type Command, Client as Field } from "../../assembly/abi.ts";
 import { latin1Text } from "../base/bytes.ts";
+import { parseInteger } from "../base/integer.ts";
 import { error, type Protocol, type ReplyValue } from "../base/reply.ts";
 import type { CommandRow } from "../commands/row.ts";
 import type { Client } from "./client.ts";
@@ -42,7 +43,7 @@ export class HostCall {
 
   /** The argument as a signed 64-bit decimal integer that a double holds exactly; undefined if it is none. */
   integer(index: number): number | undefined {
-    return parseInteger(this.text(index));
+    return parseNumber(this.text(index));
   }
 
   get protocol(): Protocol {
@@ -104,12 +105,10 @@ export function subcommandSyntaxError(call: HostCall): ReplyValue {
 export const syntaxError: ReplyValue = error("ERR syntax error");
 export const notAnInteger: ReplyValue = error("ERR value is not an integer or out of range");
 
-/** A decimal integer in Redis's strict form (string2ll): no blanks, no plus, no leading zeros. */
-export function parseInteger(text: string): number | undefined {
-  if (!/^(?:0|-?[1-9][0-9]{0,18})$/.test(text)) return undefined;
-  const value = BigInt(text);
-  if (value !== BigInt.asIntN(64, value)) return undefined;
-  return Number(value);
+/** An integer of up to 64 bits as a number: beyond 2^53 the nearest one. Undefined when it is none. */
+export function parseNumber(text: string): number | undefined {
+  const value = parseInteger(text);
+  return value === undefined ? undefined : Number(value);
 }
 
 const noBytes = new Uint8Array(0);

@@ -14,7 +14,7 @@ import {
   type Handler,
   type HostCall,
   type HostReply,
-  parseInteger,
+  parseNumber,
   silent,
   syntaxError,
 } from "../call.ts";
@@ -101,7 +101,7 @@ function killFilter(call: HostCall): KillFilter | (ReplyValue & { readonly kind:
     const value = call.text(at + 1);
     switch (call.word(at)) {
       case "id": {
-        const id = parseInteger(value);
+        const id = parseNumber(value);
         if (id === undefined || id < 1) return failed("ERR client-id should be greater than 0");
         filter.id = id;
         break;

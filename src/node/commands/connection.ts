@@ -13,7 +13,7 @@ import {
   simple,
 } from "../../base/reply.ts";
 import { redisVersion } from "../../base/version.ts";
-import { type Handler, type HostCall, parseInteger, syntaxError } from "../call.ts";
+import { type Handler, type HostCall, parseNumber, syntaxError } from "../call.ts";
 import { clientHandler } from "./client.ts";
 
 /** PING ECHO AUTH HELLO QUIT RESET CLIENT. */
@@ -72,7 +72,7 @@ function sameText(left: string, right: string): boolean {
 function hello(call: HostCall): ReplyValue {
   let version: number | undefined;
   if (call.count >= 2) {
-    version = parseInteger(call.text(1));
+    version = parseNumber(call.text(1));
     if (version === undefined)
       return error("ERR Protocol version is not an integer or out of range");
     if (version !== 2 && version !== 3) return error("NOPROTO unsupported protocol version");
