@@ -27,6 +27,7 @@ import { type DataServices, openDataServices } from "./data.ts";
 import { configEnvironment } from "./disk.ts";
 import { GarbageWatch } from "./garbage.ts";
 import { Listener } from "./listener.ts";
+import { fitClientsIntoLimit } from "./open-files.ts";
 import {
   handleSignals,
   isDaemon,
@@ -151,6 +152,7 @@ class Server {
     const { node, log } = this;
     applySettings(node);
     log.notice("monotonic clock: POSIX clock_gettime");
+    if (!fitClientsIntoLimit(this.configuration, log)) return 1;
     if (!this.listener.open() || !this.openCluster()) return 1;
     this.sayBanner();
     this.writePid();

@@ -62,6 +62,28 @@ describe("start", () => {
     });
   });
 
+  test("maxclients is fitted into the number of files that may be open", async () => {
+    const port = freePort();
+    const command = ["sh", "-c", 'ulimit -n 100; exec "$@"', "sh", ...atollCommand()];
+    const child = Bun.spawn([...command, "--port", String(port), "--save", ""], {
+      stdout: "pipe",
+    });
+    let client: RespClient | undefined;
+    await until(async () => {
+      client = await RespClient.connect({ port }).catch(() => undefined);
+      return client !== undefined;
+    });
+    expect(await client?.call("CONFIG", "GET", "maxclients")).toEqual(["maxclients", "68"]);
+    expect(String(await client?.call("CONFIG", "SET", "maxclients", "69"))).toContain(
+      "try with 68",
+    );
+    expect(await client?.call("CONFIG", "SET", "maxclients", "50")).toBe("OK");
+    client?.close();
+    child.kill();
+    await child.exited;
+    expect(await new Response(child.stdout).text()).toContain("Current maximum open files is 100.");
+  });
+
   test("a busy bus port is named and ends the start with 1", async () => {
     await withServer({ cluster: true }, async (first) => {
       const port = first.port + 10_000;
