@@ -83,5 +83,6 @@ export async function compareStreams(
 /** `count` random streams of one seed. Each has a key of its own, so that they may run side by side. */
 export function randomStreams(seed: number, count: number): Stream[] {
   const prng = new Prng(seed);
-  return Array.from({ length: count }, (_, index) => randomStream(prng, `key${seed}-${index}`));
+  // Streams run side by side: damage to one's key must not make it another's.
+  return Array.from({ length: count }, () => randomStream(prng, prng.hex(16)));
 }
