@@ -40,8 +40,11 @@ export interface ReplicationHooks {
   onReplicaDrained(client: Client): void;
   /** An empty line from a replica: it lives, and loads. */
   onReplicaNewline(client: Client): void;
-  /** The process ends: replicas are given what their sockets take (flushSlavesOutputBuffers). */
-  onShutdown(): void;
+  /**
+   * Replicas are given what their sockets take, now and not at the end of the turn: before the process ends
+   * (flushSlavesOutputBuffers) or is about to stand still.
+   */
+  flushReplicas(): void;
   /** Number of replicas that have not yet received all of the journal: SHUTDOWN waits for them. */
   readonly laggingReplicas: number;
   /** Bytes held by the backlog and by replicas' output. */
@@ -151,7 +154,7 @@ export class StandaloneReplication implements ReplicationHooks {
     // No replicas.
   }
 
-  onShutdown(): void {
+  flushReplicas(): void {
     // No replicas.
   }
 }

@@ -281,7 +281,7 @@ export class NodeReplication implements ReplicationHooks {
     this.handle({ kind: "replicaNewline", clientId: client.id });
   }
 
-  onShutdown(): void {
+  flushReplicas(): void {
     this.flush();
   }
 

@@ -100,7 +100,7 @@ export class Shutdown {
         return false;
       }
     }
-    node.replication.onShutdown();
+    node.replication.flushReplicas();
     node.cluster?.onShutdown();
     this.system.closeEverything();
     node.log.warning("Redis is now ready to exit, bye bye...");

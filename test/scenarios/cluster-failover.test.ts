@@ -230,7 +230,9 @@ describe("a primary is lost under load", () => {
           expect(Math.abs(atMs - lostAt), `${key} was lost`).toBeLessThan(WINDOW_MS);
         }
         if (loss.orderly) expect(lost).toEqual([]);
-        if (loss.hangs)
+        // A confirmed write that the stop kept from the replica is history that only the old primary has:
+        // then, as in Redis, nothing but a full synchronization is right.
+        if (loss.hangs && lost.length === 0)
           expect([before.full, before.partial + 1]).toEqual([after.full, after.partial]);
         for (const member of cluster.runningMembers) {
           expect((await member.viewOf(primary))?.flags.join().replace("myself,", "")).toBe("slave");

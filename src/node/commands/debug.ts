@@ -79,7 +79,10 @@ function help(call: HostCall): ReplyValue {
 function sleep(call: HostCall): ReplyValue {
   // strtod: what cannot be read is zero.
   const seconds = Number.parseFloat(call.text(2));
-  if (seconds > 0) call.node.modules.system.sleepSync(seconds * 1000);
+  if (!(seconds > 0)) return ok;
+  // What clients were told a moment ago must not sleep as well.
+  call.node.replication.flushReplicas();
+  call.node.modules.system.sleepSync(seconds * 1000);
   return ok;
 }
 
