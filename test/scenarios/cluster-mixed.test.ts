@@ -11,6 +11,7 @@ import { until } from "../support/server.ts";
 
 const TIMEOUT_MS = 60_000;
 const WRITABLE_WITHIN_MS = NODE_TIMEOUT_MS + 2000;
+const SLOW_MACHINE_MS = 2000;
 const KEYS = 300;
 
 describeWithTools(["redis-server"], "a cluster of redis-server and Atoll nodes", () => {
@@ -153,7 +154,8 @@ describeWithTools(["redis-server"], "a cluster of redis-server and Atoll nodes",
         await primary.kill();
         const tookMs = await untilPrimary(replica);
         console.log(`${replica.kind} replaced ${primary.kind} after ${tookMs} ms`);
-        expect(tookMs).toBeLessThanOrEqual(WRITABLE_WITHIN_MS);
+        // As in cluster-failover: a single one may be slow on a machine that has other work too.
+        expect(tookMs).toBeLessThanOrEqual(WRITABLE_WITHIN_MS + SLOW_MACHINE_MS);
         for (const member of cluster.runningMembers) {
           await until(async () => (await member.viewOf(primary))?.flags.includes("fail") === true);
         }
