@@ -3,6 +3,7 @@ export { clientConsumed, clientNew } from "./base/client";
 export {
   eventsTaken,
   framePtr,
+  inputPtr,
   replyReserve,
   replyTaken,
   replyTrim,

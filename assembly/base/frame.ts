@@ -296,6 +296,10 @@ export function frameWord(word: u32): u32 {
 export function framePtr(): usize {
   return framePointer;
 }
+/** The shared input region, where the host may write for a client that holds no input of its own. */
+export function inputPtr(): usize {
+  return inputPointer;
+}
 export function scratchPtr(): usize {
   return scratchPointer;
 }

@@ -65,6 +65,7 @@ export class Engine {
   private readonly commandStats: number;
   private readonly slotStates: number;
   private readonly scratch: number;
+  private readonly input: number;
   private snapshotLost = false;
 
   /** `seed`: 64 random bits that key the hash function. Throws `RangeError` when memory is too small. */
@@ -82,6 +83,7 @@ export class Engine {
     this.commandStats = (this.wasm.commandStatsPtr() >>> 0) / 8;
     this.slotStates = this.wasm.slotStatesPtr() >>> 0;
     this.scratch = this.wasm.scratchPtr() >>> 0;
+    this.input = this.wasm.inputPtr() >>> 0;
   }
 
   // Commands and settings.
@@ -145,10 +147,19 @@ export class Engine {
    * Answers -1 when the query buffer limit or the memory is exceeded: close the connection.
    */
   execute(client: ClientHandle, chunk: Uint8Array, nowMs: number): Yield | -1 {
-    const target = this.wasm.inputReserve(client, chunk.length) >>> 0;
+    const target = this.inputTarget(client, chunk.length);
     if (target === 0) return -1;
     this.memory.bytes.set(chunk, target);
     return this.wasm.execute(client, chunk.length, nowMs);
+  }
+
+  /** Nearly always the shared region, which needs no call to be found. */
+  private inputTarget(client: ClientHandle, length: number): number {
+    const { words } = this.memory;
+    const at = client / 4;
+    const holdsInput =
+      words[at + Client.QueryPtr] !== 0 || words[at + Client.PendingBulkLength] !== 0;
+    return holdsInput ? this.wasm.inputReserve(client, length) >>> 0 : this.input;
   }
 
   resume(client: ClientHandle, nowMs: number): Yield {

@@ -4,6 +4,8 @@ export interface EngineExports {
   /** Prepares the instance; once. The seed keys the hash function. Answers 0 when memory is too small. */
   init(seedLow: number, seedHigh: number, databaseCount: number): number;
   framePtr(): number;
+  /** The input region: where bytes go for a client without query buffer or large argument of its own. */
+  inputPtr(): number;
   statsPtr(): number;
   commandStatsPtr(): number;
   slotStatesPtr(): number;
