@@ -4,7 +4,6 @@
  */
 import { Client } from "../abi";
 import { alloc, canAllocate, free } from "./memory";
-import { Stats } from "./stats";
 
 /*
  *  ClientState, 144 bytes; the first twelve words are the ABI's.
@@ -99,14 +98,4 @@ export function unlinkClient(ptr: usize): void {
 
 export function clientConsumed(ptr: usize): f64 {
   return ClientState.at(ptr).consumed;
-}
-
-/** Clients may be walked: SWAPDB and FLUSHALL touch everybody's watched keys. */
-export function firstClientPtr(): usize {
-  return firstClient;
-}
-
-/** Keeps the sum that INFO reports for clients. */
-export function countClientMemory(stat: u32, bytes: f64): void {
-  Stats.add(stat, bytes);
 }

@@ -290,9 +290,7 @@ export class Streams {
 export function setFrame(word: u32, value: u32): void {
   store<u32>(framePointer + ((<usize>word) << 2), value);
 }
-export function frameWord(word: u32): u32 {
-  return load<u32>(framePointer + ((<usize>word) << 2));
-}
+
 export function framePtr(): usize {
   return framePointer;
 }

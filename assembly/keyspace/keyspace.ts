@@ -218,7 +218,3 @@ export function expiryOf(e: usize): i64 {
 export function isString(e: usize): bool {
   return Entry.type(e) == ValueType.String;
 }
-
-export function isInlineEncoding(encoding: u32): bool {
-  return encoding == Encoding.Inline || encoding == Encoding.InlineRaw;
-}

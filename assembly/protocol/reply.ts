@@ -2,7 +2,6 @@
 import { Stat } from "../abi";
 import { copyBytes, writeText } from "../base/bytes";
 import {
-  failed,
   needReply,
   replyAt,
   replyMark,
@@ -204,11 +203,6 @@ export function errorBytes(ptr: usize, length: u32): void {
   setReplyAt(replyAt + length);
 }
 
-export function errorInt(value: i64): void {
-  needReply(64);
-  setReplyAt(replyAt + writeInt64(replyAt, value));
-}
-
 export function endError(): void {
   needReply(8);
   store<u16>(replyAt, CRLF);
@@ -241,9 +235,4 @@ export function replyWrongType(): void {
 
 export function replyTooLong(): void {
   replyError("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
-}
-
-/** True once the command in hand has answered with an error. */
-export function hasFailed(): bool {
-  return failed;
 }
