@@ -15,6 +15,8 @@ import { buildStale, outputDirectory, root } from "./wasm.ts";
 const TEST_TIMEOUT_MS = 30_000;
 /** A run that takes longer hangs somewhere. */
 const RUN_MINUTES_MAX = 60;
+/** Of one failure, in the list at the end. */
+const REASON_LINES_MAX = 60;
 
 interface Counts {
   passed: number;
@@ -103,12 +105,17 @@ async function runTests(
   const bound = setTimeout(() => child.kill("SIGKILL"), RUN_MINUTES_MAX * 60_000);
   const stop = (): void => child.kill("SIGTERM");
   process.on("SIGTERM", stop);
-  const [status, failedByName] = await Promise.all([child.exited, passThrough(child.stderr)]);
+  const [status, { failed: failedByName, reasons }] = await Promise.all([
+    child.exited,
+    passThrough(child.stderr),
+  ]);
   clearTimeout(bound);
   process.off("SIGTERM", stop);
 
   const found = countReport(report);
   rmSync(report, { force: true });
+  // Once more at the end, where whoever sees only the last lines of a long run finds it.
+  for (const reason of reasons) say(`\n${reason}`);
   counts.passed += found.passed;
   counts.failed += found.failed;
   counts.skipped += found.skipped;
@@ -124,15 +131,33 @@ async function runTests(
   }
 }
 
-/** Shows Bun's output as it comes; returns the number of its ` N fail` line, 0 without one. */
-async function passThrough(stream: ReadableStream<Uint8Array>): Promise<number> {
+/** Shows Bun's output as it comes; returns the number of its ` N fail` line (0 without one), and why tests failed. */
+async function passThrough(
+  stream: ReadableStream<Uint8Array>,
+): Promise<{ failed: number; reasons: string[] }> {
   const decoder = new TextDecoder();
-  let tail = "";
+  const reasons: string[] = [];
+  let failed = 0;
+  let rest = "";
+  let block: string[] = [];
   for await (const chunk of stream) {
     process.stderr.write(chunk);
-    tail = (tail + decoder.decode(chunk, { stream: true })).slice(-4096);
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      failed = Number(/^ *(\d+) fail$/.exec(line)?.[1] ?? failed);
+      if (/^\((?:pass|skip|todo)\)/.test(line)) {
+        block = [];
+        continue;
+      }
+      block.push(line);
+      // Bun says why before it says which; its summary repeats the names alone.
+      if (!line.startsWith("(fail)")) continue;
+      if (block.length > 1) reasons.push(block.slice(-REASON_LINES_MAX).join("\n"));
+      block = [];
+    }
   }
-  return Number(/^ *(\d+) fail$/m.exec(tail)?.[1] ?? 0);
+  return { failed, reasons };
 }
 
 /** Counts a JUnit report test by test: totals of nested suites would count twice. */

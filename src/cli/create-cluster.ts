@@ -8,6 +8,7 @@ import {
 } from "./cluster-nodes.ts";
 import { type ClusterPlan, SLOT_COUNT } from "./create-plan.ts";
 import type { RespClient } from "./resp-client.ts";
+import { ReplyError } from "./resp-decode.ts";
 
 export interface Member {
   readonly host: string;
@@ -18,6 +19,7 @@ export interface Member {
 type Print = (text: string) => void;
 
 const JOIN_POLL_MS = 100;
+const LOADED_WITHIN_MS = 600_000;
 /** A dot is printed for each so many polls. */
 const POLLS_PER_DOT = 10;
 
@@ -82,7 +84,7 @@ function printPlan(
 export async function waitForOk(members: readonly Member[], withinMs: number): Promise<boolean> {
   const deadline = Date.now() + withinMs;
   for (;;) {
-    const texts = await Promise.all(members.map(({ client }) => client.text("CLUSTER", "INFO")));
+    const texts = await Promise.all(members.map(({ client }) => textOf(client, "INFO")));
     if (texts.every((text) => /^cluster_state:ok\r?$/m.test(text))) return true;
     if (Date.now() > deadline) return false;
     await Bun.sleep(JOIN_POLL_MS);
@@ -178,8 +180,19 @@ async function waitUntil(
 }
 
 async function viewsOf(members: readonly Member[]): Promise<NodeLine[][]> {
-  const texts = await Promise.all(members.map(({ client }) => client.text("CLUSTER", "NODES")));
+  const texts = await Promise.all(members.map(({ client }) => textOf(client, "NODES")));
   return texts.map(parseClusterNodes);
+}
+
+/** What CLUSTER INFO or NODES says, once the node has loaded what it is loading: a new replica does at any time. */
+async function textOf(client: RespClient, subcommand: "INFO" | "NODES"): Promise<string> {
+  const deadline = Date.now() + LOADED_WITHIN_MS;
+  for (;;) {
+    const reply = await client.send(["CLUSTER", subcommand]);
+    const isLoading = reply instanceof ReplyError && reply.code === "LOADING";
+    if (!isLoading || Date.now() > deadline) return client.textIn(reply, "CLUSTER", subcommand);
+    await Bun.sleep(JOIN_POLL_MS);
+  }
 }
 
 /** Everybody knows everybody, nobody is in handshake, and all see the same slots. */

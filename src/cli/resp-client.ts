@@ -67,18 +67,24 @@ export class RespClient {
 
   /** Like `send`, but an error reply rejects with the command's name and the server's text. */
   async call(...args: string[]): Promise<Exclude<Reply, ReplyError>> {
-    const reply = await this.send(args);
-    if (reply instanceof ReplyError) {
-      throw new Error(`${this.#address} answered ${args.slice(0, 2).join(" ")}: ${reply.message}`);
-    }
-    return reply;
+    return this.#answer(await this.send(args), args);
   }
 
   /** The text of a reply that is one. */
   async text(...args: string[]): Promise<string> {
-    const reply = await this.call(...args);
-    if (typeof reply !== "string") throw new Error(`${this.#address}: ${args[0]} gave no text`);
-    return reply;
+    return this.textIn(await this.send(args), ...args);
+  }
+
+  /** The text that `reply` to a command is; throws like `call` when it is none. */
+  textIn(reply: Reply, ...args: string[]): string {
+    const answer = this.#answer(reply, args);
+    if (typeof answer !== "string") throw new Error(`${this.#address}: ${args[0]} gave no text`);
+    return answer;
+  }
+
+  #answer(reply: Reply, args: readonly string[]): Exclude<Reply, ReplyError> {
+    if (!(reply instanceof ReplyError)) return reply;
+    throw new Error(`${this.#address} answered ${args.slice(0, 2).join(" ")}: ${reply.message}`);
   }
 
   close(): void {

@@ -84,11 +84,16 @@ export class NodeProcess {
     if (this.#exit === undefined) this.#child.kill(name);
   }
 
-  /** Waits until the node answers PING; throws when it ends or does not answer in time. */
+  /**
+   * Waits until the node answers PING; throws when it ends, or answers nothing for `withinMs`. Loading its data
+   * may take as long as it takes.
+   */
   async ready(withinMs: number): Promise<void> {
-    const deadline = Date.now() + withinMs;
+    let deadline = Date.now() + withinMs;
     while (this.#exit === undefined) {
-      if (await answersPing(this.place.host, this.place.port)) return;
+      const condition = await conditionOf(this.place.host, this.place.port);
+      if (condition === "ready") return;
+      if (condition === "loading") deadline = Date.now() + withinMs;
       if (Date.now() > deadline) {
         throw new Error(
           `node ${this.name} does not answer after ${Math.round(withinMs / 1000)} s; see ${this.logPath}`,
@@ -102,15 +107,15 @@ export class NodeProcess {
   }
 }
 
-async function answersPing(host: string, port: number): Promise<boolean> {
+async function conditionOf(host: string, port: number): Promise<"ready" | "loading" | "silent"> {
   let client: RespClient | undefined;
   try {
     client = await RespClient.connect({ host, port, timeoutMs: 1000 });
     const reply = await client.send(["PING"]);
     // A node that asks for a password is up; one that still loads its data is not.
-    return !(reply instanceof ReplyError && reply.code === "LOADING");
+    return reply instanceof ReplyError && reply.code === "LOADING" ? "loading" : "ready";
   } catch {
-    return false;
+    return "silent";
   } finally {
     client?.close();
   }

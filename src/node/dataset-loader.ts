@@ -67,15 +67,18 @@ export class DatasetLoader {
   }
 
   begin(totalBytes: number): void {
-    const { engine, clock } = this.modules;
+    this.expect(totalBytes);
+    this.modules.engine.loadBegin(this.startedMs);
+  }
+
+  private expect(totalBytes: number): void {
     this.generation++;
-    this.startedMs = clock.nowMs();
+    this.startedMs = this.modules.clock.nowMs();
     this.totalBytes = totalBytes;
     this.loadedBytes = 0;
     this.status = LoadStatus.More;
     this.aux = undefined;
     this.active = true;
-    engine.loadBegin(this.startedMs);
   }
 
   /** False when the image is at its end or broken: `finish` tells. */
@@ -110,14 +113,22 @@ export class DatasetLoader {
     this.modules.engine.loadEnd();
   }
 
-  /** Reads the whole source; `done` is called later, never before this returns. Closes the source. */
-  load(source: SnapshotSource, done: (outcome: LoadOutcome) => void): void {
-    this.begin(source.length);
+  /**
+   * Reads the whole source, later: first `prepare` is called, then the first slice is read in the same turn, so
+   * that no command is answered with -LOADING for an image that fits in one slice; in the end `done` is called.
+   * Closes the source, also when the load is given up.
+   */
+  load(source: SnapshotSource, prepare: () => void, done: (outcome: LoadOutcome) => void): void {
+    this.expect(source.length);
     const { generation } = this;
     const slice = (): void => {
       if (generation !== this.generation) {
         source.close();
         return;
+      }
+      if (this.loadedBytes === 0) {
+        prepare();
+        this.modules.engine.loadBegin(this.startedMs);
       }
       if (this.readSlice(source)) {
         this.modules.soon(slice);

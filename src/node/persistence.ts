@@ -248,7 +248,8 @@ export class Persistence implements PersistenceHooks {
     }
     const startedMs = node.modules.clock.monotonicMs();
     node.setGate(Gate.Loading, true);
-    modules.loader.load(source, (outcome) => {
+    const prepare = (): void => {};
+    modules.loader.load(source, prepare, (outcome) => {
       if (!outcome.ok) {
         done({ lines: faultLines(outcome) }, null);
         return;

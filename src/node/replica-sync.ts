@@ -80,20 +80,21 @@ export class ReplicaSync {
     }
     if (file === undefined) return;
     this.file = undefined;
-    this.say("Flushing old data");
-    this.flushed = true;
-    node.engine.flush(-1, node.configuration.get("replica-lazy-flush"));
-    node.setGate(Gate.Loading, true);
-    this.say("Loading DB in memory");
-    modules.loader.load(file.reread(), (outcome) => this.finish(outcome));
+    const prepare = (): void => {
+      this.say("Flushing old data");
+      this.flushed = true;
+      node.engine.flush(-1, node.configuration.get("replica-lazy-flush"));
+      node.setGate(Gate.Loading, true);
+      this.say("Loading DB in memory");
+    };
+    modules.loader.load(file.reread(), prepare, (outcome) => this.finish(outcome));
   }
 
   abort(): void {
     this.file?.discard();
     this.file = undefined;
-    if (!this.flushed) return;
     this.modules.loader.abort();
-    this.loseData();
+    if (this.flushed) this.loseData();
   }
 
   private finish(outcome: LoadOutcome): void {
