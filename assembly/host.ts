@@ -77,7 +77,7 @@ export function averageTtl(index: u32): f64 {
 }
 
 export function countKeysInSlot(slot: u32): u32 {
-  return databaseAt(0).table(slot).used;
+  return databaseAt(0).factsOf(slot).used;
 }
 
 export function listKeysInSlot(slot: u32, max: u32): u32 {
@@ -103,7 +103,7 @@ export function deleteKeysInSlot(slot: u32, nowMs: f64): u32 {
   const database = databaseAt(0);
   const table = database.table(slot);
   let deleted: u32 = 0;
-  while (table.used > 0) {
+  while (database.factsOf(slot).used > 0) {
     SlotWalk.start(table);
     const e = SlotWalk.next();
     const key = Entry.keyPtr(e);

@@ -26,30 +26,56 @@ export const TAG_MASK: i32 = 0xfff;
 /** An overflow count that has come this far stays there. */
 export const OVERFLOW_STUCK: u32 = 255;
 
+const INTEREST_MASK: usize = 63;
+
 /*
- *  SlotTable, 32 bytes: one per slot, in a row
+ *  SlotTable, 8 bytes: one per slot, in a row. What a search needs and no more, so that all tables of a database
+ *  (128 KiB) stay in the cache, where one more miss would cost a GET as much as all its other work.
  */
 @unmanaged
 export class SlotTable {
-  buckets: usize;
+  /** Address of the buckets, which leaves its low six bits free for `Interest`. */
+  place: usize;
   bucketCount: u32;
+
+  @inline get buckets(): usize {
+    return this.place & ~INTEREST_MASK;
+  }
+  @inline set buckets(ptr: usize) {
+    this.place = ptr | (this.place & INTEREST_MASK);
+  }
+  /** `Interest` bits: who wants to know before a key of this slot changes. */
+  @inline get interest(): u32 {
+    return <u32>(this.place & INTEREST_MASK);
+  }
+  @inline set interest(bits: u32) {
+    this.place = (this.place & ~INTEREST_MASK) | <usize>bits;
+  }
+}
+if (offsetof<SlotTable>() != 8) ERROR("SlotTable must be 8 bytes");
+
+/*
+ *  SlotFacts, 24 bytes: the rest of what is known of a slot, needed by writes that add, remove or expire
+ */
+@unmanaged
+export class SlotFacts {
   used: u32;
   expires: u32;
   /** No entry of the slot expires before this time (a lower bound; ms). */
   nextExpiry: f64;
-  /** `Interest` bits: who wants to know before a key of this slot changes. */
-  interest: u32;
   /** First watched key of the slot; see watch.ts. */
   watchers: usize;
 }
-if (offsetof<SlotTable>() != 32) ERROR("SlotTable must be 32 bytes");
+if (offsetof<SlotFacts>() > 24) ERROR("SlotFacts must fit in 24 bytes");
 
-const TABLES_BYTES: usize = 16384 * 32;
+const TABLES_BYTES: usize = 16384 * 8;
+const FACTS_BYTES: usize = 16384 * 24;
 const OCCUPIED_BYTES: usize = 2048;
 const GROUPS_BYTES: usize = 512;
 
 /*
- *  Database, 48 bytes, followed in the same allocation by: slot tables, occupancy bits, keys per group of 128 slots
+ *  Database, 48 bytes, followed in the same allocation by: slot tables, slot facts, occupancy bits, keys per group of
+ *  128 slots
  */
 @unmanaged
 export class Database {
@@ -57,16 +83,20 @@ export class Database {
   keys: u32;
   expires: u32;
   tables: usize;
+  facts: usize;
   /** One bit per slot that holds keys. */
   occupied: usize;
   /** u32 per 128 slots: how many keys, for picking at random. */
   groups: usize;
   /** Sums for the average time to live, from the expiry cycle (ms). */
   averageTtl: f64;
-  unused: f64;
+  unused: u32;
 
   @inline table(slot: u32): SlotTable {
-    return changetype<SlotTable>(this.tables + ((<usize>slot) << 5));
+    return changetype<SlotTable>(this.tables + ((<usize>slot) << 3));
+  }
+  @inline factsOf(slot: u32): SlotFacts {
+    return changetype<SlotFacts>(this.facts + <usize>slot * 24);
   }
 }
 
@@ -101,7 +131,7 @@ export function databaseExists(index: u32): bool {
 }
 
 export function databaseBytes(): usize {
-  return offsetof<Database>() + TABLES_BYTES + OCCUPIED_BYTES + GROUPS_BYTES;
+  return offsetof<Database>() + TABLES_BYTES + FACTS_BYTES + OCCUPIED_BYTES + GROUPS_BYTES;
 }
 
 function newDatabase(index: u32): Database {
@@ -112,7 +142,8 @@ function newDatabase(index: u32): Database {
   const database = changetype<Database>(ptr);
   database.index = index;
   database.tables = ptr + offsetof<Database>();
-  database.occupied = database.tables + TABLES_BYTES;
+  database.facts = database.tables + TABLES_BYTES;
+  database.occupied = database.facts + FACTS_BYTES;
   database.groups = database.occupied + OCCUPIED_BYTES;
   return database;
 }
@@ -220,30 +251,32 @@ export function replaceFound(database: Database, slot: u32, e: usize): void {
   const mask = <u32>load<u16>(maskPtr);
   const had = (mask & bit) != 0;
   const has = Entry.expires(e);
-  if (has) noteExpiry(database.table(slot), Entry.expireAt(e));
+  const facts = database.factsOf(slot);
+  if (has) noteExpiry(facts, Entry.expireAt(e));
   if (had == has) return;
   store<u16>(maskPtr, <u16>(mask ^ bit));
   const change: u32 = has ? 1 : -1;
-  database.table(slot).expires += change;
+  facts.expires += change;
   database.expires += change;
 }
 
-function noteExpiry(table: SlotTable, expireAt: i64): void {
+function noteExpiry(facts: SlotFacts, expireAt: i64): void {
   const at = <f64>expireAt;
-  if (table.expires == 0 || at < table.nextExpiry) table.nextExpiry = at;
+  if (facts.expires == 0 || at < facts.nextExpiry) facts.nextExpiry = at;
 }
 
 /** Adds the entry of the key that was just searched and not found. */
 export function insertSearched(database: Database, slot: u32, e: usize): void {
   const table = database.table(slot);
+  const facts = database.factsOf(slot);
   const count = table.bucketCount;
-  const used = table.used;
+  const used = facts.used;
   // Up to 7/8 full; a single bucket may fill up entirely.
   if (used * 8 >= count * WIDTH * 7 && (count != 1 || used == WIDTH)) {
     resizeTable(table, largerCount(count));
   }
   place(table, e, searchHash);
-  table.used = used + 1;
+  facts.used = used + 1;
   database.keys++;
   const group = database.groups + ((<usize>slot >> 7) << 2);
   store<u32>(group, load<u32>(group) + 1);
@@ -252,8 +285,8 @@ export function insertSearched(database: Database, slot: u32, e: usize): void {
     store<u32>(word, load<u32>(word) | (1 << (slot & 31)));
   }
   if (Entry.expires(e)) {
-    noteExpiry(table, Entry.expireAt(e));
-    table.expires++;
+    noteExpiry(facts, Entry.expireAt(e));
+    facts.expires++;
     database.expires++;
   }
 }
@@ -312,6 +345,7 @@ function resizeTable(table: SlotTable, bucketCount: u32): void {
 /** Takes the entry just found out of its table; the entry itself is the caller's. */
 export function removeFound(database: Database, slot: u32): void {
   const table = database.table(slot);
+  const facts = database.factsOf(slot);
   const bucket = foundCell - 16 - ((<usize>foundIndex) << 2);
   const e = load<usize>(foundCell);
   store<u8>(bucket + foundIndex, 0);
@@ -319,7 +353,7 @@ export function removeFound(database: Database, slot: u32): void {
   const bit = (<u32>1) << foundIndex;
   if ((mask & bit) != 0) {
     store<u16>(bucket, <u16>(mask ^ bit), 12);
-    table.expires--;
+    facts.expires--;
     database.expires--;
   }
   const bucketCount = table.bucketCount;
@@ -330,8 +364,8 @@ export function removeFound(database: Database, slot: u32): void {
     if (overflow < OVERFLOW_STUCK) store<u8>(passed, <u8>(overflow - 1), 14);
     if (++index == bucketCount) index = 0;
   }
-  const used = table.used - 1;
-  table.used = used;
+  const used = facts.used - 1;
+  facts.used = used;
   database.keys--;
   const group = database.groups + ((<usize>slot >> 7) << 2);
   store<u32>(group, load<u32>(group) - 1);

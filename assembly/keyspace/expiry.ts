@@ -33,10 +33,10 @@ export function expireSlice(databaseTotal: u32, exists: (index: u32) => bool, bu
     sampleTtl(database);
     let slot = nextOccupied(database, cycleSlot);
     while (slot < SLOT_COUNT) {
-      const table = database.table(slot);
-      if (table.expires != 0 && table.nextExpiry < <f64>now) {
+      const facts = database.factsOf(slot);
+      if (facts.expires != 0 && facts.nextExpiry < <f64>now) {
         const before = deleted;
-        looked += table.used;
+        looked += facts.used;
         deleted += expireSlot(database, slot);
         if (deleted == before) looked += 1;
         if (looked >= budget) {
@@ -57,12 +57,12 @@ const DUE_MAX: u32 = 512;
 
 /** Deletes what has expired in the slot (up to 512 entries); learns the time of its next expiry. */
 function expireSlot(database: Database, slot: u32): u32 {
-  const table = database.table(slot);
+  const facts = database.factsOf(slot);
   let due: u32 = 0;
   let next: f64 = Infinity;
   let sum: f64 = 0;
   let count: f64 = 0;
-  SlotWalk.start(table);
+  SlotWalk.start(database.table(slot));
   for (let e = SlotWalk.next(); e != 0; e = SlotWalk.next()) {
     if (!Entry.expires(e)) continue;
     const at = Entry.expireAt(e);
@@ -79,12 +79,12 @@ function expireSlot(database: Database, slot: u32): u32 {
     count += 1;
     if (<f64>at < next) next = <f64>at;
   }
-  table.nextExpiry = next;
+  facts.nextExpiry = next;
   noteTtl(database, sum, count);
   for (let i: u32 = 0; i < due; i++) {
     const e = load<usize>(dueCells + ((<usize>i) << 2));
     if (!Journal.reserve(Entry.keyLength(e))) {
-      table.nextExpiry = 0;
+      facts.nextExpiry = 0;
       return i;
     }
     find(database, slot, Entry.keyPtr(e), Entry.keyLength(e));
@@ -110,7 +110,7 @@ const SAMPLE_KEYS: u32 = 64;
 function sampleTtl(database: Database): void {
   let slot = nextOccupied(database, sampleSlot);
   for (let looked: u32 = 0; looked < SAMPLE_SLOTS && slot < SLOT_COUNT; looked++) {
-    if (database.table(slot).expires != 0) break;
+    if (database.factsOf(slot).expires != 0) break;
     slot = nextOccupied(database, slot + 1);
   }
   sampleSlot = slot < SLOT_COUNT ? slot + 1 : 0;

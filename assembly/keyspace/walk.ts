@@ -118,8 +118,8 @@ export function randomEntry(database: Database, random: u32): usize {
     group++;
   }
   let slot = group << 7;
-  while (rank >= database.table(slot).used) {
-    rank -= database.table(slot).used;
+  while (rank >= database.factsOf(slot).used) {
+    rank -= database.factsOf(slot).used;
     slot++;
   }
   SlotWalk.start(database.table(slot));
@@ -143,12 +143,13 @@ export function freeSome(database: Database, budget: u32): u32 {
     free(table.buckets);
     table.buckets = 0;
     table.bucketCount = 0;
+    const facts = database.factsOf(slot);
     const group = database.groups + ((<usize>slot >> 7) << 2);
-    store<u32>(group, load<u32>(group) - table.used);
-    database.keys -= table.used;
-    database.expires -= table.expires;
-    table.used = 0;
-    table.expires = 0;
+    store<u32>(group, load<u32>(group) - facts.used);
+    database.keys -= facts.used;
+    database.expires -= facts.expires;
+    facts.used = 0;
+    facts.expires = 0;
     const word = database.occupied + ((<usize>slot >> 5) << 2);
     store<u32>(word, load<u32>(word) & ~(1 << (slot & 31)));
     slot = nextOccupied(database, slot + 1);
@@ -200,13 +201,15 @@ export function checkDatabase(database: Database): bool {
   let expires: u32 = 0;
   for (let group: u32 = 0; group < SLOT_COUNT >> 7; group++) {
     let used: u32 = 0;
-    for (let at: u32 = 0; at < 128; at++) used += database.table((group << 7) + at).used;
+    for (let at: u32 = 0; at < 128; at++) used += database.factsOf((group << 7) + at).used;
     if (used != load<u32>(database.groups + ((<usize>group) << 2))) return false;
   }
   for (let slot: u32 = 0; slot < SLOT_COUNT; slot++) {
     const table = database.table(slot);
+    const facts = database.factsOf(slot);
     const bit = (load<u32>(database.occupied + ((<usize>slot >> 5) << 2)) >> (slot & 31)) & 1;
-    if ((bit == 1) != table.used > 0) return false;
+    if ((bit == 1) != facts.used > 0) return false;
+    if ((table.buckets == 0) != (table.bucketCount == 0)) return false;
     let used: u32 = 0;
     let expiring: u32 = 0;
     SlotWalk.start(table);
@@ -214,11 +217,11 @@ export function checkDatabase(database: Database): bool {
       used++;
       if (Entry.expires(e)) {
         expiring++;
-        if (<f64>Entry.expireAt(e) < table.nextExpiry) return false;
+        if (<f64>Entry.expireAt(e) < facts.nextExpiry) return false;
       }
       if (find(database, slot, Entry.keyPtr(e), Entry.keyLength(e)) != e) return false;
     }
-    if (used != table.used || expiring != table.expires) return false;
+    if (used != facts.used || expiring != facts.expires) return false;
     if (!checkBuckets(table)) return false;
     keys += used;
     expires += expiring;

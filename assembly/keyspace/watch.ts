@@ -8,7 +8,7 @@ import { bytesEqual, copyBytes } from "../base/bytes";
 import { ClientState } from "../base/client";
 import { client, now, Streams, setClient } from "../base/frame";
 import { alloc, free } from "../base/memory";
-import { Database, databaseAt, databaseExists, find, SLOT_COUNT, SlotTable } from "./database";
+import { Database, databaseAt, databaseExists, find, SLOT_COUNT } from "./database";
 import { Entry } from "./entry";
 
 /*
@@ -59,7 +59,8 @@ export function beforeWrite(
     table.interest = interest & ~(<u32>Interest.Snapshot);
     snapshotHook(database, slot);
   }
-  if ((interest & Interest.Watch) != 0) touchWatched(table, key, length, removal);
+  if ((interest & Interest.Watch) != 0)
+    touchWatched(database.factsOf(slot).watchers, key, length, removal);
   const told = Interest.Events | Interest.Blocking | Interest.Tracking | Interest.Migration;
   if ((interest & told) != 0) {
     noteEvent(removal ? KeyEvent.Expired : KeyEvent.Modified, database.index, key, length);
@@ -77,8 +78,8 @@ function noteEvent(kind: u32, database: u32, key: usize, length: u32): void {
   events.length += length + 12;
 }
 
-function touchWatched(table: SlotTable, key: usize, length: u32, removal: bool): void {
-  for (let ptr = table.watchers; ptr != 0; ptr = WatchedKey.at(ptr).slotNext) {
+function touchWatched(first: usize, key: usize, length: u32, removal: bool): void {
+  for (let ptr = first; ptr != 0; ptr = WatchedKey.at(ptr).slotNext) {
     const watched = WatchedKey.at(ptr);
     if (watched.keyLength != length || !bytesEqual(watched.key, key, length)) continue;
     if (removal && watched.expired != 0) {
@@ -113,7 +114,7 @@ export function watchKey(slot: u32, key: usize, length: u32): void {
     }
   }
   const database = databaseAt(state.database);
-  const table = database.table(slot);
+  const facts = database.factsOf(slot);
   const e = find(database, slot, key, length);
   const ptr = alloc(32 + <usize>length);
   const watched = WatchedKey.at(ptr);
@@ -124,10 +125,10 @@ export function watchKey(slot: u32, key: usize, length: u32): void {
   watched.keyLength = length;
   copyBytes(watched.key, key, length);
   watched.slotPrevious = 0;
-  watched.slotNext = table.watchers;
-  if (table.watchers != 0) WatchedKey.at(table.watchers).slotPrevious = ptr;
-  table.watchers = ptr;
-  table.interest |= Interest.Watch;
+  watched.slotNext = facts.watchers;
+  if (facts.watchers != 0) WatchedKey.at(facts.watchers).slotPrevious = ptr;
+  facts.watchers = ptr;
+  database.table(slot).interest |= Interest.Watch;
   watched.clientNext = state.watched;
   state.watched = ptr;
   state.watchCount++;
@@ -139,13 +140,14 @@ export function unwatchAll(ptr: usize): void {
   while (node != 0) {
     const watched = WatchedKey.at(node);
     const next = watched.clientNext;
-    const table = databaseAt(watched.database).table(watched.slot);
+    const database = databaseAt(watched.database);
+    const facts = database.factsOf(watched.slot);
     if (watched.slotNext != 0) WatchedKey.at(watched.slotNext).slotPrevious = watched.slotPrevious;
     if (watched.slotPrevious != 0) {
       WatchedKey.at(watched.slotPrevious).slotNext = watched.slotNext;
     } else {
-      table.watchers = watched.slotNext;
-      if (table.watchers == 0) table.interest &= ~(<u32>Interest.Watch);
+      facts.watchers = watched.slotNext;
+      if (facts.watchers == 0) database.table(watched.slot).interest &= ~(<u32>Interest.Watch);
     }
     free(node);
     node = next;
@@ -177,8 +179,7 @@ export function touchDatabase(index: u32, other: i32): void {
   if (!databaseExists(index)) return;
   const database = databaseAt(index);
   for (let slot: u32 = 0; slot < SLOT_COUNT; slot++) {
-    const table = database.table(slot);
-    for (let ptr = table.watchers; ptr != 0; ptr = WatchedKey.at(ptr).slotNext) {
+    for (let ptr = database.factsOf(slot).watchers; ptr != 0; ptr = WatchedKey.at(ptr).slotNext) {
       const watched = WatchedKey.at(ptr);
       const here = find(database, slot, watched.key, watched.keyLength);
       const there = other >= 0 ? find(databaseAt(other), slot, watched.key, watched.keyLength) : 0;
@@ -199,12 +200,14 @@ export function touchDatabase(index: u32, other: i32): void {
 export function exchangeWatchers(a: Database, b: Database): void {
   const bits = <u32>Interest.Watch;
   for (let slot: u32 = 0; slot < SLOT_COUNT; slot++) {
-    const left = a.table(slot);
-    const right = b.table(slot);
+    const left = a.factsOf(slot);
+    const right = b.factsOf(slot);
     const watchers = left.watchers;
     left.watchers = right.watchers;
     right.watchers = watchers;
-    left.interest = (left.interest & ~bits) | (left.watchers != 0 ? bits : 0);
-    right.interest = (right.interest & ~bits) | (right.watchers != 0 ? bits : 0);
+    const first = a.table(slot);
+    const second = b.table(slot);
+    first.interest = (first.interest & ~bits) | (left.watchers != 0 ? bits : 0);
+    second.interest = (second.interest & ~bits) | (right.watchers != 0 ? bits : 0);
   }
 }
