@@ -149,7 +149,7 @@ export class Engine {
   execute(client: ClientHandle, chunk: Uint8Array, nowMs: number): Yield | -1 {
     const target = this.inputTarget(client, chunk.length);
     if (target === 0) return -1;
-    this.memory.bytes.set(chunk, target);
+    this.memory.write(target, chunk);
     return this.wasm.execute(client, chunk.length, nowMs);
   }
 

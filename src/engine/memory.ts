@@ -1,3 +1,6 @@
+/** Up to here a loop, which is compiled in place, beats the call into the runtime that `set` is. */
+const loopBytesMax = 64;
+
 /**
  * Views over the engine's linear memory. `memory.grow` detaches every view, so this is the only file that
  * makes them; callers ask again after each call into the engine.
@@ -49,6 +52,13 @@ export class EngineMemory {
   }
 
   write(address: number, bytes: Uint8Array): void {
-    this.bytes.set(bytes, address >>> 0);
+    const target = address >>> 0;
+    const memory = this.bytes;
+    const { length } = bytes;
+    if (length > loopBytesMax) {
+      memory.set(bytes, target);
+      return;
+    }
+    for (let at = 0; at < length; at++) memory[target + at] = bytes[at] as number;
   }
 }
