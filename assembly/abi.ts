@@ -140,6 +140,21 @@ export enum Setting {
   SanitizePayload = 19,
   ActiveExpireEffort = 20,
   MaxMemorySamples = 21,
+  HashMaxListpackEntries = 22,
+  HashMaxListpackValue = 23,
+  /** As in the directive: elements when above 0, -1 to -5 for 4 to 64 KiB. */
+  ListMaxListpackSize = 24,
+  ListCompressDepth = 25,
+  SetMaxIntsetEntries = 26,
+  ZsetMaxListpackEntries = 27,
+  ZsetMaxListpackValue = 28,
+  StreamNodeMaxBytes = 29,
+  StreamNodeMaxEntries = 30,
+  HllSparseMaxBytes = 31,
+  /** Sum of `Notify` bits; 0: no notifications. */
+  NotifyEvents = 32,
+  /** DEBUG QUICKLIST-PACKED-THRESHOLD: list elements above this many bytes get a node of their own. */
+  QuicklistPackedThreshold = 33,
   Size = 64,
 }
 
@@ -268,6 +283,8 @@ export enum Encoding {
   HashTable = 7,
   SkipList = 8,
   Stream = 9,
+  /** A hash as a listpack of field, value and expiry, once a field has had one (Redis 7.4's listpackex). */
+  ListpackEx = 10,
 }
 
 export enum MaxMemoryPolicy {
@@ -317,11 +334,50 @@ export enum CommandFlag {
   HostKeys = 67108864,
 }
 
-/** Kinds of record in the key-event region: u32 kind, u32 database, u32 key length, key bytes. */
+/**
+ * Kinds of record in the key-event region: u32 kind, u32 database, u32 key length, key bytes. `Notify` goes on with
+ * u32 class (`Notify` bit), u32 length and the bytes of the event's name.
+ */
 export enum KeyEvent {
   Modified = 1,
   Expired = 2,
   Deleted = 3,
+  /** Something for subscribers of keyspace notifications. */
+  Notify = 4,
+  /** A key that clients are blocked on may serve one of them now. */
+  Ready = 5,
+}
+
+/** Classes of keyspace notifications, bits as in Redis's `notify-keyspace-events`. */
+export enum Notify {
+  /** K: to `__keyspace@db__:key`. */
+  Keyspace = 1,
+  /** E: to `__keyevent@db__:event`. */
+  Keyevent = 2,
+  /** g */
+  Generic = 4,
+  /** $ */
+  String = 8,
+  /** l */
+  List = 16,
+  /** s */
+  Set = 32,
+  /** h */
+  Hash = 64,
+  /** z */
+  SortedSet = 128,
+  /** x */
+  Expired = 256,
+  /** e */
+  Evicted = 512,
+  /** t */
+  Stream = 1024,
+  /** m */
+  KeyMiss = 2048,
+  /** d */
+  Module = 8192,
+  /** n */
+  New = 16384,
 }
 
 /** What `restore`-like imports answer. */
@@ -440,7 +496,162 @@ export enum Command {
   Monitor,
   Latency,
   Publish,
-  // Types of later steps are appended here.
+  // Lists.
+  BLMove,
+  BLMPop,
+  BLPop,
+  BRPop,
+  BRPopLPush,
+  LIndex,
+  LInsert,
+  LLen,
+  LMove,
+  LMPop,
+  LPop,
+  LPos,
+  LPush,
+  LPushX,
+  LRange,
+  LRem,
+  LSet,
+  LTrim,
+  RPop,
+  RPopLPush,
+  RPush,
+  RPushX,
+  // Hashes.
+  HDel,
+  HExists,
+  HExpire,
+  HExpireAt,
+  HExpireTime,
+  HGet,
+  HGetAll,
+  HIncrBy,
+  HIncrByFloat,
+  HKeys,
+  HLen,
+  HMGet,
+  HMSet,
+  HPersist,
+  HPExpire,
+  HPExpireAt,
+  HPExpireTime,
+  HPTtl,
+  HRandField,
+  HScan,
+  HSet,
+  HSetNx,
+  HStrLen,
+  HTtl,
+  HVals,
+  // Sets.
+  SAdd,
+  SCard,
+  SDiff,
+  SDiffStore,
+  SInter,
+  SInterCard,
+  SInterStore,
+  SIsMember,
+  SMembers,
+  SMIsMember,
+  SMove,
+  SPop,
+  SRandMember,
+  SRem,
+  SScan,
+  SUnion,
+  SUnionStore,
+  // Sorted sets.
+  BZMPop,
+  BZPopMax,
+  BZPopMin,
+  ZAdd,
+  ZCard,
+  ZCount,
+  ZDiff,
+  ZDiffStore,
+  ZIncrBy,
+  ZInter,
+  ZInterCard,
+  ZInterStore,
+  ZLexCount,
+  ZMPop,
+  ZMScore,
+  ZPopMax,
+  ZPopMin,
+  ZRandMember,
+  ZRange,
+  ZRangeByLex,
+  ZRangeByScore,
+  ZRangeStore,
+  ZRank,
+  ZRem,
+  ZRemRangeByLex,
+  ZRemRangeByRank,
+  ZRemRangeByScore,
+  ZRevRange,
+  ZRevRangeByLex,
+  ZRevRangeByScore,
+  ZRevRank,
+  ZScan,
+  ZScore,
+  ZUnion,
+  ZUnionStore,
+  // Geo.
+  GeoAdd,
+  GeoDist,
+  GeoHash,
+  GeoPos,
+  GeoRadius,
+  GeoRadius_Ro,
+  GeoRadiusByMember,
+  GeoRadiusByMember_Ro,
+  GeoSearch,
+  GeoSearchStore,
+  // Streams.
+  XAck,
+  XAdd,
+  XAutoClaim,
+  XClaim,
+  XDel,
+  XGroup,
+  XInfo,
+  XLen,
+  XPending,
+  XRange,
+  XRead,
+  XReadGroup,
+  XRevRange,
+  XSetId,
+  XTrim,
+  // Bitmaps.
+  BitCount,
+  BitField,
+  BitField_Ro,
+  BitOp,
+  BitPos,
+  GetBit,
+  SetBit,
+  // HyperLogLog.
+  PfAdd,
+  PfCount,
+  PfMerge,
+  PfDebug,
+  PfSelfTest,
+  // Sorting.
+  Sort,
+  Sort_Ro,
+  // Pub/sub.
+  Subscribe,
+  Unsubscribe,
+  PSubscribe,
+  PUnsubscribe,
+  SSubscribe,
+  SUnsubscribe,
+  SPublish,
+  PubSub,
   Count,
 }
 

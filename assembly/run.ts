@@ -1,14 +1,23 @@
 /** One exhaustive switch from a command's id to its body. */
 import { Command } from "./abi";
 import { now } from "./base/frame";
+import { runBitmap } from "./types/bitmap";
 import { incrBy, incrByArgument, incrByFloat } from "./types/counter";
 import { dbSize, flushCommand, randomKey, select, swapDb } from "./types/databases";
 import { dump, restore } from "./types/dump";
 import { expire, persist, ttl } from "./types/expire";
 import { copy, del, exists, move, rename, type } from "./types/generic";
+import { runGeo } from "./types/geo";
+import { runHash } from "./types/hash";
+import { runHyperLogLog } from "./types/hyperloglog";
 import { lcs } from "./types/lcs";
+import { runList } from "./types/list";
 import { object } from "./types/object";
 import { keys, scan } from "./types/scan";
+import { runSet } from "./types/set";
+import { runSort } from "./types/sort";
+import { runSortedSet } from "./types/sorted-set";
+import { runStream } from "./types/stream";
 import {
   append,
   get,
@@ -129,6 +138,20 @@ export function run(id: u32): void {
     case Command.RestoreAsking:
       return restore();
     default:
-      unreachable();
+      runOther(id);
   }
+}
+
+/** One file per type, each with a switch of its own. */
+function runOther(id: u32): void {
+  if (id >= <u32>Command.BLMove && id <= <u32>Command.RPushX) runList(id);
+  else if (id >= <u32>Command.HDel && id <= <u32>Command.HVals) runHash(id);
+  else if (id >= <u32>Command.SAdd && id <= <u32>Command.SUnionStore) runSet(id);
+  else if (id >= <u32>Command.BZMPop && id <= <u32>Command.ZUnionStore) runSortedSet(id);
+  else if (id >= <u32>Command.GeoAdd && id <= <u32>Command.GeoSearchStore) runGeo(id);
+  else if (id >= <u32>Command.XAck && id <= <u32>Command.XTrim) runStream(id);
+  else if (id >= <u32>Command.BitCount && id <= <u32>Command.SetBit) runBitmap(id);
+  else if (id >= <u32>Command.PfAdd && id <= <u32>Command.PfSelfTest) runHyperLogLog(id);
+  else if (id == <u32>Command.Sort || id == <u32>Command.Sort_Ro) runSort(id);
+  else unreachable();
 }

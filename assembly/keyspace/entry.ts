@@ -15,6 +15,8 @@
 import { Encoding, ValueType } from "../abi";
 import { copyBytes } from "../base/bytes";
 import { alloc, free, roundedSize, usableSize } from "../base/memory";
+import { discardValue } from "./garbage";
+import { copyOf, valueSize } from "./value";
 
 /** Flag values are chosen so that the offset of the key is 8 + what the set flags add up to. */
 export const EXPIRES: u32 = 1;
@@ -224,29 +226,49 @@ export function renamed(e: usize, key: usize, keyLength: u32): usize {
   return target;
 }
 
-/** Bytes that a deep copy of the value needs beyond its entry. */
-export function valueBytes(e: usize): usize {
-  return (Entry.flags(e) & POINTER) != 0 ? usableSize(Entry.pointer(e)) : 0;
+/** Bytes of the value beyond its entry; of large ones an estimate from `samples` elements (0: all). */
+export function valueBytes(e: usize, samples: u32): usize {
+  if ((Entry.flags(e) & POINTER) == 0) return 0;
+  return valueSize(Entry.type(e), Entry.encoding(e), Entry.pointer(e), samples);
 }
 
-/** A deep copy of the entry under another key. */
+/** A deep copy of the entry under another key, or 0 where memory does not suffice. */
 export function duplicate(e: usize, key: usize, keyLength: u32): usize {
-  const target = copyEntry(e, key, keyLength, Entry.expires(e) ? Entry.expireAt(e) : -1);
-  if (Entry.encoding(e) == Encoding.Raw) {
-    const raw = Entry.pointer(e);
-    const size = <usize>load<u32>(raw) + RAW_HEADER;
-    const copy = alloc(size);
-    memory.copy(copy, raw, size);
-    store<usize>(Entry.payload(target), copy);
+  let copy: usize = 0;
+  if ((Entry.flags(e) & POINTER) != 0) {
+    copy = copyOf(Entry.type(e), Entry.encoding(e), Entry.pointer(e));
+    if (copy == 0) return 0;
   }
+  const target = copyEntry(e, key, keyLength, Entry.expires(e) ? Entry.expireAt(e) : -1);
+  if (copy != 0) store<usize>(Entry.payload(target), copy);
   return target;
 }
 
-/** Frees the value behind the pointer, where there is one. */
+/** A new entry that points to a value which is there already. `expireAt` < 0: no expiry. */
+export function newPointerEntry(
+  key: usize,
+  keyLength: u32,
+  type: u32,
+  encoding: u32,
+  ptr: usize,
+  expireAt: i64,
+  clock: u32,
+): usize {
+  const e = newEntry(key, keyLength, type, encoding, expireAt, 0, clock);
+  store<usize>(Entry.payload(e), ptr);
+  return e;
+}
+
+/** Points the entry to a value that has moved or changed its encoding; the old one is the caller's. */
+export function setPointer(e: usize, encoding: u32, ptr: usize): void {
+  store<u8>(e, <u8>((Entry.type(e) << 4) | encoding));
+  store<usize>(Entry.payload(e), ptr);
+}
+
+/** Frees the value behind the pointer, where there is one; one of many elements is freed later, in slices. */
 export function freeValue(e: usize): void {
   if ((Entry.flags(e) & POINTER) == 0) return;
-  if (Entry.type(e) == ValueType.String) free(Entry.pointer(e));
-  else unreachable();
+  discardValue(Entry.type(e), Entry.encoding(e), Entry.pointer(e));
 }
 
 /** Frees entry and value. */

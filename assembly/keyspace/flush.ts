@@ -14,6 +14,7 @@ import {
   freeDatabase,
   replaceDatabase,
 } from "./database";
+import { freeGarbage } from "./garbage";
 import { freeSome } from "./walk";
 import { exchangeWatchers, touchDatabase } from "./watch";
 
@@ -76,6 +77,8 @@ function discard(database: Database): void {
 
 /** One slice of lazy freeing: about `budget` keys. Answers how many keys are left. */
 export function reclaim(budget: u32): u32 {
+  const elements = freeGarbage(budget);
+  if (elements > 0) return <u32>Stats.get(Stat.LazyfreePending);
   if (held || garbageCount == 0) return 0;
   const last = garbage + ((<usize>(garbageCount - 1)) << 2);
   const database = changetype<Database>(load<usize>(last));

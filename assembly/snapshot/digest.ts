@@ -12,6 +12,11 @@ import { Entry, RAW_HEADER } from "../keyspace/entry";
 import { nextOccupied, SlotWalk } from "../keyspace/walk";
 import { keySlot } from "../protocol/crc16";
 import { writeInt64 } from "../protocol/number";
+import { digestHash } from "./hash-rdb";
+import { digestList } from "./list-rdb";
+import { digestSet } from "./set-rdb";
+import { digestSortedSet } from "./sorted-set-rdb";
+import { digestStream } from "./stream-rdb";
 
 const shaState: usize = memory.data(96, 16);
 const hashPointer: usize = memory.data(32, 16);
@@ -19,7 +24,8 @@ const keyDigest: usize = memory.data(32, 16);
 const totalDigest: usize = memory.data(32, 16);
 const scratch: usize = memory.data(32, 16);
 
-function xor(sum: usize, ptr: usize, length: u32): void {
+/** Adds the SHA-1 of the bytes to the sum, whatever their order. */
+export function xor(sum: usize, ptr: usize, length: u32): void {
   sha1Init(shaState);
   sha1Update(shaState, ptr, <i32>length);
   sha1Final(shaState, hashPointer);
@@ -28,7 +34,8 @@ function xor(sum: usize, ptr: usize, length: u32): void {
   }
 }
 
-function mix(sum: usize, ptr: usize, length: u32): void {
+/** As `xor`, and hashes the sum: order matters. */
+export function mix(sum: usize, ptr: usize, length: u32): void {
   xor(sum, ptr, length);
   sha1Init(shaState);
   sha1Update(shaState, sum, SHA1_DIGEST_BYTES);
@@ -46,6 +53,21 @@ function mixValue(sum: usize, e: usize): void {
   switch (Entry.type(e)) {
     case ValueType.String:
       mixString(sum, e);
+      break;
+    case ValueType.List:
+      digestList(sum, Entry.encoding(e), Entry.pointer(e));
+      break;
+    case ValueType.Set:
+      digestSet(sum, Entry.encoding(e), Entry.pointer(e));
+      break;
+    case ValueType.SortedSet:
+      digestSortedSet(sum, Entry.encoding(e), Entry.pointer(e));
+      break;
+    case ValueType.Hash:
+      digestHash(sum, Entry.encoding(e), Entry.pointer(e));
+      break;
+    case ValueType.Stream:
+      digestStream(sum, Entry.encoding(e), Entry.pointer(e));
       break;
     default:
       unreachable();

@@ -20,14 +20,18 @@ import { freeEntry } from "../keyspace/entry";
 import { beforeWrite } from "../keyspace/watch";
 import { keySlot } from "../protocol/crc16";
 import { crc64 } from "./crc64";
-import { Opcode, RDB_VERSION_CHECKSUM, RDB_VERSION_MAX } from "./rdb-format";
-import { RdbReader, restoredClock, Text } from "./rdb-read";
+import { beginValue, continueValue, dropLoading, loadedEmpty } from "./loading";
+import { Loading } from "./loading-state";
+import { Opcode, RDB_VERSION_CHECKSUM, RDB_VERSION_MAX, RdbType } from "./rdb-format";
+import { loadedEntry, RdbReader, restoredClock, Text } from "./rdb-read";
 
 /** What comes next in the file. */
 enum Part {
   Signature = 0,
   Records = 1,
   Checksum = 2,
+  /** Elements of a value. */
+  Value = 3,
 }
 
 const SIGNATURE_BYTES: usize = 9;
@@ -110,7 +114,7 @@ export function loadChunk(length: u32): LoadStatus {
   let recordStart = from;
   let summed = from;
   while (part != Part.Checksum) {
-    if (!(part == Part.Signature ? readSignature() : readRecord())) {
+    if (!readNext()) {
       RdbReader.at = recordStart;
       status = RdbReader.status;
       break;
@@ -123,6 +127,11 @@ export function loadChunk(length: u32): LoadStatus {
   start = RdbReader.at - buffer;
   publish();
   return status;
+}
+
+function readNext(): bool {
+  if (part == Part.Signature) return readSignature();
+  return part == Part.Value ? readElement() : readRecord();
 }
 
 function refuse(reason: LoadStatus): bool {
@@ -210,7 +219,7 @@ function selectDatabase(index: u64): bool {
   return true;
 }
 
-/** A key of the type with its value. */
+/** A key of the type: a string with its value, anything else with the beginning of its value. */
 function readKey(type: u32): bool {
   if (!RdbReader.knows(type)) return false;
   if (database == 0 && !selectDatabase(0)) return false;
@@ -218,19 +227,69 @@ function readKey(type: u32): bool {
   const key = Text.ptr;
   const length = Text.length;
   const owned = Text.owned;
-  // A time before 1970 has passed as well, but an entry cannot hold it.
-  const at = hasExpiry ? max<i64>(expireAt, 0) : -1;
-  const e = RdbReader.entry(type, key, length, at, restoredClock(frequency, idle));
-  if (e == 0) {
-    free(owned);
-    return false;
+  let done: bool;
+  if (type == RdbType.String) {
+    const e = RdbReader.entry(type, key, length, expiryToStore(), restoredClock(frequency, idle));
+    done = e != 0 && putEntry(key, length, e);
+  } else {
+    done = keepKey(key, length) && beginValue(type);
+    if (done) part = Part.Value;
+    else dropKey();
   }
+  free(owned);
+  return done;
+}
+
+/** A time before 1970 has passed as well, but an entry cannot hold it. */
+function expiryToStore(): i64 {
+  return hasExpiry ? max<i64>(expireAt, 0) : -1;
+}
+
+/** Key of the value that is being read: the buffer it came in moves on meanwhile. */
+let keptKey: usize = 0;
+let keptLength: u32 = 0;
+
+function keepKey(key: usize, length: u32): bool {
+  if (!canAllocate(length)) return refuse(LoadStatus.OutOfMemory);
+  keptKey = alloc(length);
+  keptLength = length;
+  copyBytes(keptKey, key, length);
+  return true;
+}
+
+function dropKey(): void {
+  free(keptKey);
+  keptKey = 0;
+}
+
+/** One more element of the value in hand, or the end of it. */
+function readElement(): bool {
+  if (Loading.left > 0) {
+    if (!continueValue()) return false;
+    Loading.left--;
+    return true;
+  }
+  part = Part.Records;
+  let stored = true;
+  if (loadedEmpty()) {
+    // Redis skips keys without elements, which older versions could leave behind.
+    dropLoading();
+    forgetKeyFacts();
+  } else {
+    const e = loadedEntry(keptKey, keptLength, expiryToStore(), restoredClock(frequency, idle));
+    stored = e != 0 && putEntry(keptKey, keptLength, e);
+  }
+  dropKey();
+  return stored;
+}
+
+/** Puts a whole entry into its database, unless its time is over. */
+function putEntry(key: usize, length: u32, e: usize): bool {
   let stored = true;
   if (hasExpiry && expireAt < loadNow && !isReplica) {
     freeEntry(e);
     expiredKeys++;
   } else stored = insert(changetype<Database>(database), key, length, e);
-  free(owned);
   if (stored) forgetKeyFacts();
   return stored;
 }
@@ -302,6 +361,8 @@ export function loadAux(): u32 {
 
 /** Gives the buffer back; the counts and the auxiliary fields stay until the next load. */
 export function loadEnd(): void {
+  dropLoading();
+  dropKey();
   free(buffer);
   buffer = 0;
   capacity = 0;

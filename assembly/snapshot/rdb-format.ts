@@ -34,6 +34,30 @@ export enum Opcode {
 /** Value types, as the byte before a key and in front of a DUMP payload. */
 export enum RdbType {
   String = 0,
+  List = 1,
+  Set = 2,
+  /** Scores as text. */
+  ZSet = 3,
+  Hash = 4,
+  ZSet2 = 5,
+  HashZipmap = 9,
+  ListZiplist = 10,
+  SetIntset = 11,
+  ZSetZiplist = 12,
+  HashZiplist = 13,
+  ListQuicklist = 14,
+  StreamListpacks = 15,
+  HashListpack = 16,
+  ZSetListpack = 17,
+  ListQuicklist2 = 18,
+  StreamListpacks2 = 19,
+  SetListpack = 20,
+  StreamListpacks3 = 21,
+  /** Hashes with field expiry: Redis 7.4's. */
+  HashMetadataPreGa = 22,
+  HashListpackExPreGa = 23,
+  HashMetadata = 24,
+  HashListpackEx = 25,
 }
 
 /** Special strings: the low six bits of a length whose high two are set. */

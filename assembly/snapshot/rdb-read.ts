@@ -7,9 +7,11 @@ import { Encoding, LoadStatus, ValueType } from "../abi";
 import { copyBytes } from "../base/bytes";
 import { now } from "../base/frame";
 import { alloc, canAllocate, free } from "../base/memory";
-import { Entry, INLINE_MAX, newEntry, RAW_HEADER } from "../keyspace/entry";
+import { Entry, INLINE_MAX, newEntry, newPointerEntry, RAW_HEADER } from "../keyspace/entry";
 import { freshClock, lfuPolicy } from "../keyspace/keyspace";
 import { parsedInt64, parseInt64, writeInt64 } from "../protocol/number";
+import { beginValue, continueValue, dropLoading, loadedEmpty, valueTypeOf } from "./loading";
+import { Loading } from "./loading-state";
 import { lzfDecompress } from "./lzf";
 import { ModulePart, RdbType, StringCode } from "./rdb-format";
 
@@ -210,7 +212,7 @@ export class RdbReader {
 
   /** Whether values of the RDB type can be read. */
   static knows(type: u32): bool {
-    if (type == RdbType.String) return true;
+    if (valueTypeOf(type) >= 0) return true;
     RdbReader.status = LoadStatus.UnknownType;
     return false;
   }
@@ -220,14 +222,34 @@ export class RdbReader {
    * `expireAt` < 0: no expiry.
    */
   static entry(type: u32, key: usize, keyLength: u32, expireAt: i64, clock: u32): usize {
-    switch (type) {
-      case RdbType.String:
-        return readStringEntry(key, keyLength, expireAt, clock);
-      default:
-        RdbReader.status = LoadStatus.UnknownType;
+    if (type == RdbType.String) return readStringEntry(key, keyLength, expireAt, clock);
+    if (!beginValue(type)) return 0;
+    while (Loading.left > 0) {
+      if (!continueValue()) {
+        dropLoading();
         return 0;
+      }
+      Loading.left--;
     }
+    if (loadedEmpty()) {
+      dropLoading();
+      RdbReader.corrupt();
+      return 0;
+    }
+    return loadedEntry(key, keyLength, expireAt, clock);
   }
+}
+
+/** The entry of the value that has just been read to its end, or 0 where memory does not suffice. */
+export function loadedEntry(key: usize, keyLength: u32, expireAt: i64, clock: u32): usize {
+  if (!canAllocate(<usize>keyLength + 64)) {
+    dropLoading();
+    RdbReader.status = LoadStatus.OutOfMemory;
+    return 0;
+  }
+  const ptr = Loading.ptr;
+  Loading.ptr = 0;
+  return newPointerEntry(key, keyLength, Loading.type, Loading.encoding, ptr, expireAt, clock);
 }
 
 function readStringEntry(key: usize, keyLength: u32, expireAt: i64, clock: u32): usize {

@@ -11,8 +11,13 @@ import { ByteStream, now, Settings } from "../base/frame";
 import { Entry, RAW_HEADER } from "../keyspace/entry";
 import { lfuDecayed, lfuPolicy } from "../keyspace/keyspace";
 import { writeInt64 } from "../protocol/number";
+import { hashRdbType, saveHash } from "./hash-rdb";
+import { listRdbType, saveList } from "./list-rdb";
 import { lzfCompress } from "./lzf";
 import { Opcode, RdbType, StringCode } from "./rdb-format";
+import { saveSet, setRdbType } from "./set-rdb";
+import { saveSortedSet, sortedSetRdbType } from "./sorted-set-rdb";
+import { saveStream, streamRdbType } from "./stream-rdb";
 
 /** Texts up to this long may be integers of 32 bits. */
 const INTEGER_TEXT_MAX: u32 = 11;
@@ -150,6 +155,21 @@ export class RdbWriter {
       case ValueType.String:
         writeStringValue(e);
         return;
+      case ValueType.List:
+        saveList(Entry.encoding(e), Entry.pointer(e));
+        return;
+      case ValueType.Set:
+        saveSet(Entry.encoding(e), Entry.pointer(e));
+        return;
+      case ValueType.SortedSet:
+        saveSortedSet(Entry.encoding(e), Entry.pointer(e));
+        return;
+      case ValueType.Hash:
+        saveHash(Entry.encoding(e), Entry.pointer(e));
+        return;
+      case ValueType.Stream:
+        saveStream(Entry.encoding(e), Entry.pointer(e));
+        return;
       default:
         unreachable();
     }
@@ -161,6 +181,16 @@ export function rdbType(e: usize): u32 {
   switch (Entry.type(e)) {
     case ValueType.String:
       return RdbType.String;
+    case ValueType.List:
+      return listRdbType(Entry.encoding(e), Entry.pointer(e));
+    case ValueType.Set:
+      return setRdbType(Entry.encoding(e), Entry.pointer(e));
+    case ValueType.SortedSet:
+      return sortedSetRdbType(Entry.encoding(e), Entry.pointer(e));
+    case ValueType.Hash:
+      return hashRdbType(Entry.encoding(e), Entry.pointer(e));
+    case ValueType.Stream:
+      return streamRdbType(Entry.encoding(e), Entry.pointer(e));
     default:
       return unreachable();
   }

@@ -2,10 +2,9 @@
 import { ValueType } from "../abi";
 import { equalsWord } from "../base/bytes";
 import { Arg, argc, clusterEnabled, slot } from "../base/frame";
-import { canAllocate } from "../base/memory";
 import { Journal } from "../journal";
 import { Database, databaseAt, find, insertSearched } from "../keyspace/database";
-import { duplicate, Entry, renamed, valueBytes } from "../keyspace/entry";
+import { duplicate, Entry, renamed } from "../keyspace/entry";
 import {
   currentDatabase,
   deleteFound,
@@ -172,16 +171,15 @@ export function copy(): void {
       return;
     }
   }
-  let e = find(source, slot, Arg.ptr(1), Arg.length(1));
-  if (!canAllocate(valueBytes(e))) {
+  const e = find(source, slot, Arg.ptr(1), Arg.length(1));
+  const made = duplicate(e, key, length);
+  if (made == 0) {
     replyOutOfMemory();
     return;
   }
   if (occupant != 0) {
     deleteFound(database, targetSlot, find(database, targetSlot, key, length));
-    e = find(source, slot, Arg.ptr(1), Arg.length(1));
   }
-  const made = duplicate(e, key, length);
   Entry.setClock(made, freshClock());
   find(database, targetSlot, key, length);
   insertFresh(database, targetSlot, made);

@@ -29,7 +29,7 @@ export function inspect(index: u32, serialize: i32): i32 {
   const at = output.room((<usize>Inspect.Size) << 2);
   store<u32>(at, Entry.type(e), Inspect.Type << 2);
   store<u32>(at, Entry.encoding(e), Inspect.Encoding << 2);
-  store<u32>(at, <u32>(usableSize(e) + valueBytes(e)) + PLACE_BYTES, Inspect.Bytes << 2);
+  store<u32>(at, <u32>(usableSize(e) + valueBytes(e, 5)) + PLACE_BYTES, Inspect.Bytes << 2);
   store<u32>(at, idleSeconds(e), Inspect.IdleSeconds << 2);
   store<u32>(at, <u32>referenceCount(e), Inspect.References << 2);
   store<u32>(at, isString(e) ? stringLength(e) : 0, Inspect.ValueLength << 2);

@@ -2,18 +2,38 @@
 import { Command } from "../../assembly/abi.ts";
 import { assert } from "../base/assert.ts";
 import { latin1, latin1Text } from "../base/bytes.ts";
+import { bitmapCommands } from "./bitmap.ts";
 import { clusterCommands } from "./cluster.ts";
 import { connectionCommands } from "./connection.ts";
 import { genericCommands } from "./generic.ts";
+import { geoCommands } from "./geo.ts";
+import { hashCommands } from "./hash.ts";
+import { hyperLogLogCommands } from "./hyperloglog.ts";
+import { listCommands } from "./list.ts";
+import { pubSubCommands } from "./pubsub.ts";
 import { replicationCommands } from "./replication.ts";
 import type { CommandRow } from "./row.ts";
 import { serverCommands } from "./server.ts";
+import { setCommands } from "./set.ts";
+import { sortCommands } from "./sort.ts";
+import { sortedSetCommands } from "./sorted-set.ts";
+import { streamCommands } from "./stream.ts";
 import { stringCommands } from "./string.ts";
 import { transactionCommands } from "./transactions.ts";
 
 const allRows: readonly CommandRow[] = [
   ...stringCommands,
   ...genericCommands,
+  ...listCommands,
+  ...setCommands,
+  ...sortedSetCommands,
+  ...hashCommands,
+  ...streamCommands,
+  ...pubSubCommands,
+  ...bitmapCommands,
+  ...hyperLogLogCommands,
+  ...geoCommands,
+  ...sortCommands,
   ...serverCommands,
   ...connectionCommands,
   ...transactionCommands,

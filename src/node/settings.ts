@@ -20,6 +20,16 @@ const engineSettings = [
   ["cluster-enabled", Setting.ClusterEnabled],
   ["cluster-allow-reads-when-down", Setting.ClusterAllowReadsWhenDown],
   ["active-expire-effort", Setting.ActiveExpireEffort],
+  ["hash-max-listpack-entries", Setting.HashMaxListpackEntries],
+  ["hash-max-listpack-value", Setting.HashMaxListpackValue],
+  ["list-max-listpack-size", Setting.ListMaxListpackSize],
+  ["list-compress-depth", Setting.ListCompressDepth],
+  ["set-max-intset-entries", Setting.SetMaxIntsetEntries],
+  ["zset-max-listpack-entries", Setting.ZsetMaxListpackEntries],
+  ["zset-max-listpack-value", Setting.ZsetMaxListpackValue],
+  ["stream-node-max-bytes", Setting.StreamNodeMaxBytes],
+  ["stream-node-max-entries", Setting.StreamNodeMaxEntries],
+  ["hll-sparse-max-bytes", Setting.HllSparseMaxBytes],
 ] as const satisfies readonly (readonly [DirectiveName, Setting])[];
 
 const policies: Readonly<Record<string, MaxMemoryPolicy>> = {

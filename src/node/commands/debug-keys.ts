@@ -37,6 +37,8 @@ function encodingName(facts: KeyFacts): string {
       return "skiplist";
     case Encoding.Stream:
       return "stream";
+    case Encoding.ListpackEx:
+      return "listpackex";
   }
 }
 

@@ -1,0 +1,4 @@
+/** Sets. */
+import { family } from "./row.ts";
+
+export const setCommands = family({ group: "set", categories: "set", host: false }, []);
