@@ -1,4 +1,7 @@
-/** What a random command looks like: each row a weight and a maker. */
+/**
+ * What a random command looks like: each row a weight and a maker. Those of lists, sets, hashes and so on are
+ * joined in differential-types.ts.
+ */
 import type { Prng } from "../../src/base/prng.ts";
 import type { Values } from "./differential-values.ts";
 

@@ -10,6 +10,7 @@ import {
 } from "./differential-commands.ts";
 import { helpCommands, hostCommands, inlineLines } from "./differential-host.ts";
 import { command, observer, type Step } from "./differential-step.ts";
+import { tinyEncodings, typeCommands, usualEncodings } from "./differential-types.ts";
 import { Values } from "./differential-values.ts";
 
 export interface GenerateOptions {
@@ -40,6 +41,7 @@ class Generator implements Source {
   }
 
   run(): Step[] {
+    this.encodings();
     while (this.steps.length < this.options.count) this.next();
     // SCAN with TYPE counts a hit for each key that it meets, and where a scan ends is chance.
     const hits = this.prng.chance(0.5);
@@ -56,12 +58,25 @@ class Generator implements Source {
     // Mostly in runs, so that pipelines form; changing hands often enough for WATCH.
     if (prng.chance(0.08)) this.client = prng.below(2);
     const kind = prng.below(1000);
-    if (kind < 550) this.add(withoutSoon(this.mutated(choose(stringCommands, this))));
+    if (kind < 170) this.add(withoutSoon(this.mutated(choose(stringCommands, this))));
+    else if (kind < 640) this.add(withoutSoon(this.mutated(choose(this.typed(), this))));
     else if (kind < 820) this.add(withoutSoon(this.mutated(choose(genericCommands, this))));
     else if (kind < 930) this.transaction();
     else if (kind < 965) this.add([...prng.pick(hostCommands)]);
     else if (kind < 975) this.inline();
     else this.special();
+  }
+
+  private typed(): readonly Weighted[] {
+    return typeCommands.length > 0 ? typeCommands : stringCommands;
+  }
+
+  /** Half of the runs change encodings all the time. */
+  private encodings(): void {
+    const chosen = this.prng.chance(0.5) ? tinyEncodings : usualEncodings;
+    for (const [directive, value] of chosen) {
+      this.steps.push(command(observer, "CONFIG", "SET", directive, value));
+    }
   }
 
   private add(args: string[]): void {

@@ -1,0 +1,27 @@
+/** Commands of the data types but strings: the rows of each stand in a file of its own, `differential-<type>.ts`. */
+import type { Weighted } from "./differential-commands.ts";
+
+export const typeCommands: readonly Weighted[] = [];
+
+/** Thresholds so low that values change their encoding all the time. */
+export const tinyEncodings: readonly (readonly [directive: string, value: string])[] = [
+  ["hash-max-listpack-entries", "4"],
+  ["hash-max-listpack-value", "8"],
+  ["list-max-listpack-size", "3"],
+  ["set-max-intset-entries", "4"],
+  ["zset-max-listpack-entries", "4"],
+  ["zset-max-listpack-value", "8"],
+  ["stream-node-max-entries", "3"],
+  ["hll-sparse-max-bytes", "100"],
+];
+
+export const usualEncodings: readonly (readonly [directive: string, value: string])[] = [
+  ["hash-max-listpack-entries", "128"],
+  ["hash-max-listpack-value", "64"],
+  ["list-max-listpack-size", "-2"],
+  ["set-max-intset-entries", "512"],
+  ["zset-max-listpack-entries", "128"],
+  ["zset-max-listpack-value", "64"],
+  ["stream-node-max-entries", "100"],
+  ["hll-sparse-max-bytes", "3000"],
+];
