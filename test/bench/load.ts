@@ -1,10 +1,10 @@
 /** Load on a server: redis-benchmark for speed, and a filler of our own for keys that are all different. */
-import type { BenchServer } from "./server.ts";
-
-export type Command = "GET" | "SET" | "INCR";
+import type { BenchServer, Mode } from "./server.ts";
+import type { BenchTest } from "./tests.ts";
 
 export interface Load {
-  readonly command: Command;
+  readonly test: BenchTest;
+  readonly mode: Mode;
   readonly pipeline: number;
   readonly requests: number;
 }
@@ -18,7 +18,7 @@ export interface Measured {
 }
 
 export const CLIENTS = 50;
-/** Keys that GET and SET are spread over. */
+/** Keys, members or fields that a test is spread over. */
 export const KEYSPACE = 100_000;
 
 /** One run of redis-benchmark against the server. */
@@ -33,7 +33,8 @@ export async function runLoad(
       benchmark,
       ...["-h", "127.0.0.1", "-p", String(server.port), "-c", String(CLIENTS)],
       ...["-n", String(load.requests), "-P", String(load.pipeline), "-r", String(KEYSPACE)],
-      ...["-t", load.command.toLowerCase(), "--csv"],
+      "--csv",
+      ...load.test.load(load.mode),
     ],
     { stdin: "ignore", stdout: "pipe", stderr: "pipe" },
   );
@@ -50,12 +51,12 @@ export async function runLoad(
   return { ...row, cpuMicros: (cpuMs * 1000) / load.requests };
 }
 
-/** The first row of numbers under the header that names the columns. */
+/** The last row of numbers under the header that names the columns: what fills a list for LRANGE stands before it. */
 export function parseCsv(text: string): Omit<Measured, "cpuMicros"> | undefined {
   const lines = text.split("\n").map((line) => [...line.matchAll(/"([^"]*)"/g)].map((m) => m[1]));
   const header = lines.findIndex((cells) => cells.includes("rps"));
   const names = lines[header];
-  const cells = lines[header + 1];
+  const cells = lines.slice(header + 1).findLast((each) => each.length > 1);
   if (names === undefined || cells === undefined) return undefined;
   const cell = (name: string): number => Number(cells[names.indexOf(name)]);
   const perSecond = cell("rps");

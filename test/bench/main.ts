@@ -6,7 +6,8 @@ import { statSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { executablePath } from "../../build/executable.ts";
 import { requireTool } from "../support/oracle.ts";
-import { type Command, fill, KEYSPACE, type Load, type Measured, runLoad } from "./load.ts";
+import { type AggregateRow, aggregateRows } from "./aggregates.ts";
+import { fill, KEYSPACE, type Load, type Measured, runLoad } from "./load.ts";
 import {
   BYTES_PER_KEY_MAX,
   IDLE_BYTES_MAX,
@@ -20,23 +21,25 @@ import {
   verdict,
 } from "./report.ts";
 import { BenchServer, type Mode } from "./server.ts";
+import { type BenchTest, TESTS } from "./tests.ts";
 
 const HELP = `usage: npm run bench -- [options]
 
   --quick            fewer requests, rounds and keys: a first impression
   --rounds N         rounds of each measurement, of which the median counts (default 5)
   --mode MODE        standalone, cluster or both (default both)
-  --tests LIST       of get,set,incr,memory,start (default all)
+  --tests LIST       of memory, values, start and the names of commands: get, lpush, zadd, lrange_100 ... (default all)
   --pipelines LIST   depths of the pipeline (default 1,16,100)
   --keys N           keys for the memory test (default 5000000)
 `;
 
 interface Plan {
   readonly modes: readonly Mode[];
-  readonly commands: readonly Command[];
+  readonly tests: readonly BenchTest[];
   readonly pipelines: readonly number[];
   readonly rounds: number;
   readonly withMemory: boolean;
+  readonly withValues: boolean;
   readonly withStart: boolean;
   readonly keys: number;
   /** Multiplies the number of requests. */
@@ -60,9 +63,9 @@ const SIDES = ["redis", "atoll"] as const;
 const IDLE_SETTLE_MS = 1_500;
 
 /** Enough requests for a run of about two seconds. */
-function requestsFor(pipeline: number, scale: number): number {
+function requestsFor(test: BenchTest, pipeline: number, scale: number): number {
   const full = pipeline === 1 ? 250_000 : pipeline < 50 ? 2_000_000 : 4_000_000;
-  return Math.round(full * scale);
+  return Math.round((full * scale) / test.weight);
 }
 
 async function measureSpeed(mode: Mode, plan: Plan, programs: Programs): Promise<void> {
@@ -71,12 +74,13 @@ async function measureSpeed(mode: Mode, plan: Plan, programs: Programs): Promise
     const rows: string[][] = [[...SPEED_HEADER]];
     for (const side of SIDES) await fill(pair[side], KEYSPACE);
     for (const pipeline of plan.pipelines) {
-      for (const command of plan.commands) {
-        const load = { command, pipeline, requests: requestsFor(pipeline, plan.scale) };
-        progress(`${mode}: ${command} x${pipeline}`);
+      for (const test of plan.tests) {
+        const requests = requestsFor(test, pipeline, plan.scale);
+        const load = { test, mode, pipeline, requests };
+        progress(`${mode}: ${test.name} x${pipeline}`);
         for (const side of SIDES) await runLoad(programs.benchmark, pair[side], warmUpOf(load));
         const { redis, atoll } = await alternate(pair, load, plan.rounds, programs.benchmark);
-        rows.push(speedRow(command, pipeline, medians(redis), medians(atoll)));
+        rows.push(speedRow(test, pipeline, medians(redis), medians(atoll)));
       }
     }
     progress("");
@@ -102,9 +106,47 @@ async function alternate(
   const results: Record<Side, Measured[]> = { redis: [], atoll: [] };
   for (let round = 0; round < rounds; round += 1) {
     const order = round % 2 === 0 ? SIDES : [...SIDES].reverse();
-    for (const side of order) results[side].push(await runLoad(benchmark, pair[side], load));
+    for (const side of order) {
+      await refill(pair[side], load, benchmark);
+      results[side].push(await runLoad(benchmark, pair[side], load));
+    }
   }
   return results;
+}
+
+/** Puts there what the run is going to take away or to look for. */
+async function refill(server: BenchServer, load: Load, benchmark: string): Promise<void> {
+  const filler = TESTS.find(({ name }) => name === load.test.filledBy);
+  if (filler === undefined) return;
+  await runLoad(benchmark, server, {
+    ...load,
+    test: filler,
+    pipeline: Math.max(16, load.pipeline),
+  });
+}
+
+/** Bytes of small and large values of each type, as `used_memory` grows by them. */
+async function measureValues(mode: Mode, plan: Plan, programs: Programs): Promise<void> {
+  const found: Record<Side, readonly AggregateRow[]> = { redis: [], atoll: [] };
+  for (const side of SIDES) {
+    progress(`${mode}: values into ${side}`);
+    const server = await BenchServer.start({ name: side, command: programs[side], mode });
+    try {
+      found[side] = await aggregateRows(server, plan.scale);
+    } finally {
+      await server.stop();
+    }
+  }
+  progress("");
+  const rows = [["bytes of", "redis", "atoll", "ratio", "bar"]];
+  for (const [index, { name, bytes, ratioMax }] of found.redis.entries()) {
+    const atoll = found.atoll[index]?.bytes ?? 0;
+    const ratio = atoll / bytes;
+    const bar = ratioMax === undefined ? "" : verdict(ratio <= ratioMax, `<= ${ratioMax}`);
+    rows.push([name, bytes.toFixed(1), atoll.toFixed(1), times(ratio), bar]);
+  }
+  say(`\nBytes per value, ${mode} mode (used_memory)\n`);
+  say(table(rows));
 }
 
 async function measureMemory(mode: Mode, plan: Plan, programs: Programs): Promise<void> {
@@ -217,7 +259,7 @@ function parsePlan(argv: readonly string[]): Plan | undefined {
       quick: { type: "boolean", default: false },
       rounds: { type: "string" },
       mode: { type: "string", default: "both" },
-      tests: { type: "string", default: "get,set,incr,memory,start" },
+      tests: { type: "string" },
       pipelines: { type: "string", default: "1,16,100" },
       keys: { type: "string" },
       help: { type: "boolean", short: "h" },
@@ -228,18 +270,16 @@ function parsePlan(argv: readonly string[]): Plan | undefined {
     (each) => values.mode === "both" || values.mode === each,
   );
   if (modes.length === 0) throw new Error(`--mode is standalone, cluster or both`);
-  const tests = values.tests.toLowerCase().split(",");
-  for (const test of tests) {
-    if (!["get", "set", "incr", "memory", "start"].includes(test)) {
-      throw new Error(`--tests knows no "${test}"`);
-    }
-  }
+  const all = [...TESTS.map(({ name }) => name.toLowerCase()), "memory", "values", "start"];
+  const tests = values.tests?.toLowerCase().split(",") ?? all;
+  for (const test of tests) if (!all.includes(test)) throw new Error(`--tests knows no "${test}"`);
   return {
     modes,
-    commands: (["GET", "SET", "INCR"] as const).filter((c) => tests.includes(c.toLowerCase())),
+    tests: TESTS.filter(({ name }) => tests.includes(name.toLowerCase())),
     pipelines: values.pipelines.split(",").map((text) => count("--pipelines", text)),
     rounds: count("--rounds", values.rounds ?? (values.quick ? "3" : "5")),
     withMemory: tests.includes("memory"),
+    withValues: tests.includes("values"),
     withStart: tests.includes("start"),
     keys: count("--keys", values.keys ?? (values.quick ? "500000" : "5000000")),
     scale: values.quick ? 0.3 : 1,
@@ -265,8 +305,9 @@ async function main(argv: readonly string[]): Promise<number> {
       benchmark: requireTool("redis-benchmark"),
     };
     for (const mode of plan.modes) {
-      if (plan.commands.length > 0) await measureSpeed(mode, plan, programs);
+      if (plan.tests.length > 0) await measureSpeed(mode, plan, programs);
       if (plan.withMemory) await measureMemory(mode, plan, programs);
+      if (plan.withValues) await measureValues(mode, plan, programs);
       if (plan.withStart) await measureStart(mode, plan, programs);
     }
     return 0;

@@ -1,27 +1,6 @@
 /** Tables of the benchmark: both servers' numbers, their ratio, and the bar that ratio is held to. */
-import type { Command, Measured } from "./load.ts";
-
-/** Each must hold: throughput at least, processor time per command at most, as multiples of redis-server's. */
-export interface Bar {
-  readonly throughputMin: number;
-  readonly cpuMax: number;
-}
-
-/** What Atoll is to reach; none for a pipeline of another depth. */
-export function barOf(command: Command, pipeline: number): Bar | undefined {
-  const isIncr = command === "INCR";
-  switch (pipeline) {
-    case 1:
-      return { throughputMin: 0.97, cpuMax: 1.0 };
-    case 16:
-      // The load generator is the limit for INCR.
-      return { throughputMin: isIncr ? 1.2 : 1.35, cpuMax: 0.65 };
-    case 100:
-      return { throughputMin: isIncr ? 1.3 : 1.7, cpuMax: 0.5 };
-    default:
-      return undefined;
-  }
-}
+import type { Measured } from "./load.ts";
+import type { BenchTest } from "./tests.ts";
 
 export const BYTES_PER_KEY_MAX = 60;
 export const START_MS_MAX = 80;
@@ -60,17 +39,17 @@ export const SPEED_HEADER = [
 
 /** One line of the speed table; processor time is per command. */
 export function speedRow(
-  command: Command,
+  test: BenchTest,
   pipeline: number,
   redis: Measured,
   atoll: Measured,
 ): string[] {
-  const bar = barOf(command, pipeline);
+  const bar = test.bars[pipeline];
   const throughput = atoll.perSecond / redis.perSecond;
   const cpu = atoll.cpuMicros / redis.cpuMicros;
   const thousands = (value: number): string => (value / 1000).toFixed(1);
   return [
-    `${command} x${pipeline}`,
+    `${test.name} x${pipeline}`,
     thousands(redis.perSecond),
     thousands(atoll.perSecond),
     times(throughput),
