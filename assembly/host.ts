@@ -5,6 +5,7 @@ import { ClientState, unlinkClient } from "./base/client";
 import { initFrame, journalOn, publish, Streams, setNow } from "./base/frame";
 import { canAllocate, usedMemory } from "./base/memory";
 import { initMemory } from "./base/pages";
+import { seedRandom } from "./base/random";
 import { Stats } from "./base/stats";
 import { refreshStats } from "./dispatch";
 import { endUnit, Journal } from "./journal";
@@ -22,7 +23,6 @@ import { freeQueue } from "./keyspace/transaction";
 import { SlotWalk } from "./keyspace/walk";
 import { unwatchAll } from "./keyspace/watch";
 import { releaseParser } from "./protocol/query";
-import { seedRandom } from "./types/databases";
 
 /** Prepares the instance; 0 when its memory is too small. */
 export function init(seedLow: u32, seedHigh: u32, databaseCount: u32): i32 {

@@ -4,6 +4,7 @@ import { equalsWord } from "../base/bytes";
 import { ClientState } from "../base/client";
 import { Arg, argc, client, clusterEnabled, Settings } from "../base/frame";
 import { canAllocate } from "../base/memory";
+import { nextRandom } from "../base/random";
 import { Journal } from "../journal";
 import {
   countDatabases,
@@ -142,20 +143,6 @@ export function swapDb(): void {
 function fitsInt(): bool {
   const value = parsedInt64();
   return value >= i32.MIN_VALUE && value <= i32.MAX_VALUE;
-}
-
-let randomState: u64 = 0x2545f4914f6cdd1d;
-
-/** xorshift64*: cheap, and only RANDOMKEY depends on it. */
-function nextRandom(): u32 {
-  randomState ^= randomState >> 12;
-  randomState ^= randomState << 25;
-  randomState ^= randomState >> 27;
-  return <u32>((randomState * 0x2545f4914f6cdd1d) >> 32);
-}
-
-export function seedRandom(seed: u64): void {
-  randomState = seed | 1;
 }
 
 export function randomKey(): void {
