@@ -21,3 +21,24 @@ export { incrByFloatText, isLongDouble, writeHumanDouble } from "./protocol/long
 export { int64Length, parsedInt64, parseInt64, writeInt64 } from "./protocol/number";
 export { crc64 } from "./snapshot/crc64";
 export { lzfCompress, lzfDecompress } from "./snapshot/lzf";
+export {
+  checkListpack,
+  lpAppend,
+  lpAppendInteger,
+  lpBytes,
+  lpCount,
+  lpDelete,
+  lpEntryBytes,
+  lpEquals,
+  lpFind,
+  lpFirst,
+  lpInsert,
+  lpLast,
+  lpNext,
+  lpPrepend,
+  lpPrev,
+  lpReplaceInteger,
+  lpSeek,
+  lpValid,
+  newListpack,
+} from "./structures/listpack";
