@@ -155,6 +155,11 @@ export enum Setting {
   NotifyEvents = 32,
   /** DEBUG QUICKLIST-PACKED-THRESHOLD: list elements above this many bytes get a node of their own. */
   QuicklistPackedThreshold = 33,
+  /** maxmemory-eviction-tenacity, 0 to 100. */
+  EvictionTenacity = 34,
+  /** lazyfree-lazy-eviction: evicted keys propagate as UNLINK. */
+  LazyEviction = 35,
+  ReplicaIgnoreMaxMemory = 36,
   Size = 64,
 }
 

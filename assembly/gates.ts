@@ -29,10 +29,11 @@ import {
   setArguments,
   setFrame,
 } from "./base/frame";
-import { canAllocate, usedMemory } from "./base/memory";
+import { canAllocate } from "./base/memory";
 import { Stats } from "./base/stats";
 import { CommandRow } from "./commands";
 import { databaseAt, find } from "./keyspace/database";
+import { Evicted, evict } from "./keyspace/eviction";
 import { isExpired, slotOf } from "./keyspace/keyspace";
 import {
   discardTransaction,
@@ -125,7 +126,7 @@ export function passGates(row: CommandRow): Verdict {
 /** Conditions of the whole node; the link to our primary is above them. */
 function passNodeGates(row: CommandRow, flags: u32, inMulti: bool): Verdict {
   const isWrite = (flags & CommandFlag.Write) != 0;
-  if ((gates & Gate.MaxMemory) != 0 && <f64>usedMemory() > Settings.value(Setting.MaxMemory)) {
+  if ((gates & Gate.MaxMemory) != 0 && evict() == Evicted.Nothing) {
     // Queueing costs memory too; only what ends the transaction may pass.
     const queues =
       inMulti &&

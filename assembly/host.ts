@@ -17,6 +17,7 @@ import {
   initDatabases,
 } from "./keyspace/database";
 import { Entry } from "./keyspace/entry";
+import { Evicted, evict } from "./keyspace/eviction";
 import { expireSlice } from "./keyspace/expiry";
 import { deleteFound, refreshClock } from "./keyspace/keyspace";
 import { freeQueue } from "./keyspace/transaction";
@@ -121,6 +122,16 @@ export function deleteKeysInSlot(slot: u32, nowMs: f64): u32 {
   refreshStats();
   publish();
   return deleted;
+}
+
+/** Goes on with an eviction that one command did not finish. Answers 1 while more is to go. */
+export function evictMore(nowMs: f64): i32 {
+  setNow(<i64>nowMs);
+  refreshClock();
+  const outcome = evict();
+  refreshStats();
+  publish();
+  return outcome == Evicted.Running ? 1 : 0;
 }
 
 export function expireCycle(nowMs: f64, budget: u32): u32 {

@@ -23,6 +23,7 @@ export {
   clientSetFlag,
   countKeysInSlot,
   deleteKeysInSlot,
+  evictMore,
   expireCycle,
   expiresCount,
   init,

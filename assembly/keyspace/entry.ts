@@ -12,7 +12,7 @@
  *
  * A 16-byte key with a 16-byte value takes 40 bytes. A raw string is an allocation {u32 length, bytes}.
  */
-import { Encoding, ValueType } from "../abi";
+import { Encoding } from "../abi";
 import { copyBytes } from "../base/bytes";
 import { alloc, free, roundedSize, usableSize } from "../base/memory";
 import { discardValue } from "./garbage";

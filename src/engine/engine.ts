@@ -365,6 +365,11 @@ export class Engine {
     return this.wasm.expireCycle(nowMs, budget);
   }
 
+  /** True while more keys have to go than one call may take. */
+  evictMore(nowMs: number): boolean {
+    return this.wasm.evictMore(nowMs) === 1;
+  }
+
   reclaim(budget: number): number {
     return this.wasm.reclaim(budget);
   }

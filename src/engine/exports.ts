@@ -39,6 +39,9 @@ export interface EngineExports {
     step: number,
   ): void;
 
+  /** Frees memory down to maxmemory by the policy, for as long as a call may take; 1: more is to go. */
+  evictMore(nowMs: number): number;
+
   clientNew(id: number): number;
   clientFree(client: number): void;
   /** RESET: leaves MULTI, WATCH, READONLY, ASKING; database 0, RESP2. */

@@ -56,6 +56,7 @@ export class Cron {
     node.shutdown?.tick(nowMs);
     this.beginExpiry();
     this.beginReclaim();
+    this.beginEviction();
     if (nowMs - this.lastPurgeMs >= purgePeriodMs) this.purge(nowMs);
   }
 
@@ -137,6 +138,24 @@ export class Cron {
     node.modules.system.after(0, () => {
       this.sliceScheduled = false;
       this.expireSlice(leftMs, acceptable);
+    });
+  }
+
+  private evictionScheduled = false;
+
+  /** Commands evict a little each; what is left goes between turns. */
+  private beginEviction(): void {
+    const { node } = this;
+    if (this.evictionScheduled || node.configuration.get("maxmemory") === 0) return;
+    if (!node.engine.evictMore(node.modules.clock.nowMs())) {
+      node.takeJournal();
+      return;
+    }
+    node.takeJournal();
+    this.evictionScheduled = true;
+    node.modules.system.after(0, () => {
+      this.evictionScheduled = false;
+      this.beginEviction();
     });
   }
 
