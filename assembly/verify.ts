@@ -1,6 +1,8 @@
 /** What only tests may call, in the two test builds: structures by themselves, and their invariant walks. */
 
-export { hash32 } from "./base/hash";
+import { Dict } from "./structures/dict";
+
+export { hash32, setHashSeed } from "./base/hash";
 export {
   alloc,
   canAllocate,
@@ -22,6 +24,21 @@ export { int64Length, parsedInt64, parseInt64, writeInt64 } from "./protocol/num
 export { crc64 } from "./snapshot/crc64";
 export { lzfCompress, lzfDecompress } from "./snapshot/lzf";
 export {
+  checkDict,
+  dictBytes,
+  dictCount,
+  dictFind,
+  dictFree,
+  dictInsertSearched,
+  dictNew,
+  dictNext,
+  dictRandom,
+  dictRemoveFound,
+  dictReplaceFound,
+  dictScan,
+  dictTakeAny,
+} from "./structures/dict";
+export {
   checkListpack,
   lpAppend,
   lpAppendInteger,
@@ -42,3 +59,11 @@ export {
   lpValid,
   newListpack,
 } from "./structures/listpack";
+
+/** Where `dictNext` and `dictScan` go on. */
+export function dictAt(): u64 {
+  return Dict.at;
+}
+export function dictCursor(): u64 {
+  return Dict.cursor;
+}

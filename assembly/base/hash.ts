@@ -12,6 +12,13 @@ const MULTIPLIER_1: u64 = 0x9e3779b97f4a7c15;
 const MULTIPLIER_2: u64 = 0xd6e8feb86659fd93;
 const MULTIPLIER_3: u64 = 0xff51afd7ed558ccd;
 
+/** The secret of this instance, the same for all tables; set once, before anything is hashed. */
+export let hashSeed: u64 = 0;
+
+export function setHashSeed(seed: u64): void {
+  hashSeed = seed;
+}
+
 class State {
   @inline
   static mix(state: u64, word: u64): u64 {

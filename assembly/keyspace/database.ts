@@ -13,7 +13,7 @@
 
 import { Stat } from "../abi";
 import { bytesEqual } from "../base/bytes";
-import { hash32 } from "../base/hash";
+import { hash32, hashSeed, setHashSeed } from "../base/hash";
 import { alloc, canAllocate, free } from "../base/memory";
 import { Stats } from "../base/stats";
 import { Entry } from "./entry";
@@ -102,11 +102,10 @@ export class Database {
 
 let databaseCount: u32 = 0;
 let databases: usize = 0;
-let hashSeed: u64 = 0;
 
 export function initDatabases(count: u32, seed: u64): void {
   databaseCount = count;
-  hashSeed = seed;
+  setHashSeed(seed);
   databases = alloc((<usize>count) << 2);
   memory.fill(databases, 0, (<usize>count) << 2);
 }
