@@ -55,6 +55,15 @@ import {
 } from "./gates";
 import { dropOthers, dropRegion, inputLeft, parseNext, putBack, takeInput } from "./input";
 import { beginUnit, endUnit, Journal } from "./journal";
+import {
+  again,
+  blocked,
+  clearBlocked,
+  clearReadyTold,
+  readyTold,
+  releaseWaits,
+  setAgain,
+} from "./keyspace/blocking";
 import { Known, largestTable } from "./keyspace/database";
 import { refreshClock } from "./keyspace/keyspace";
 import { beginExec, discard, multi, nextQueued, unwatch, watch } from "./keyspace/transaction";
@@ -115,6 +124,46 @@ export function resume(ptr: usize, nowMs: f64): i32 {
   return finish(loop(state));
 }
 
+/**
+ * Runs the command of a blocked client again, as the key at argument `argument` is ready. `Flush`: it has replied, and
+ * `resume` goes on with what follows. `Blocked`: it goes on waiting.
+ */
+export function serveBlocked(ptr: usize, nowMs: f64, argument: u32): i32 {
+  begin(ptr, nowMs);
+  const state = ClientState.at(ptr);
+  dropOthers(ptr);
+  state.yielded = Yield.Idle;
+  if ((clientFlags & ClientFlag.Closing) != 0) return finish(Yield.Close);
+  const hits = Stats.get(Stat.KeyspaceHits);
+  const misses = Stats.get(Stat.KeyspaceMisses);
+  setAgain(true, argument);
+  const parsed = parseNext(state);
+  let outcome = parsed == Parse.Command ? process(state) : <i32>Yield.Flush;
+  setAgain(false, 0);
+  // It has looked before.
+  Stats.set(Stat.KeyspaceHits, hits);
+  Stats.set(Stat.KeyspaceMisses, misses);
+  if (outcome == Yield.Blocked) return finish(outcome);
+  releaseWaits(state);
+  clearReadyTold();
+  return finish(outcome == Yield.Idle ? <i32>Yield.Flush : outcome);
+}
+
+/** A blocked client goes on behind its command, which the host has answered. */
+export function skipBlocked(ptr: usize, nowMs: f64): i32 {
+  begin(ptr, nowMs);
+  const state = ClientState.at(ptr);
+  dropOthers(ptr);
+  state.yielded = Yield.Idle;
+  releaseWaits(state);
+  if ((clientFlags & ClientFlag.Closing) != 0) return finish(Yield.Close);
+  if (parseNext(state) == Parse.Command) {
+    setCommand(state.heldCommand);
+    if (!afterRefusal(state)) return finish(Yield.Close);
+  }
+  return finish(loop(state));
+}
+
 function begin(ptr: usize, nowMs: f64): void {
   setNow(<i64>nowMs);
   setClient(ptr);
@@ -150,6 +199,7 @@ function loop(state: ClientState): i32 {
       row = nextQueued();
       if (row == 0) {
         if (!endOfExec(state)) return Yield.Close;
+        if (readyTold) return flushReady();
         continue;
       }
       const outcome = runQueued(state, changetype<CommandRow>(row));
@@ -165,6 +215,7 @@ function loop(state: ClientState): i32 {
     if (parsed == Parse.Empty) continue;
     const outcome = process(state);
     if (outcome != Yield.Idle) return outcome;
+    if (readyTold && (clientFlags & ClientFlag.Executing) == 0) return flushReady();
     if (
       replyAt - replyBase > <usize>Region.FlushAt ||
       Streams.journal.length > <usize>Region.FlushAt
@@ -172,6 +223,12 @@ function loop(state: ClientState): i32 {
       return Yield.Flush;
     }
   }
+}
+
+/** Clients that wait for keys which are ready now come first, before the next command. */
+function flushReady(): i32 {
+  clearReadyTold();
+  return Yield.Flush;
 }
 
 /** Looks the command up, checks it and runs it or hands it out. */
@@ -203,7 +260,10 @@ function process(state: ClientState): i32 {
     noteRejected(row);
     return refuse(state);
   }
-  if (clusterEnabled || ((clientFlags & WATCHED_FLAGS) | gates) != 0) {
+  if (again) {
+    // All checks were passed before it blocked.
+    if (row.firstKey > 0 && row.firstKey < <i32>argc) setSlot(slotOfArgument(row.firstKey));
+  } else if (clusterEnabled || ((clientFlags & WATCHED_FLAGS) | gates) != 0) {
     const outcome = checkAll(row);
     if (outcome == Verdict.Answered) return refuse(state);
     if (outcome == Verdict.Redirect) return Yield.Redirect;
@@ -305,7 +365,20 @@ function call(state: ClientState, row: CommandRow): i32 {
     body(row.id);
     endUnit();
   } else body(row.id);
+  if (blocked) return block(state);
   return close(state);
+}
+
+/** The command waits for a key: it will be run again. Redis counts it as a call when it blocks. */
+function block(state: ClientState): i32 {
+  clearBlocked();
+  if (!again) {
+    Stats.addCommand(commandStat, CommandStat.Calls);
+    Stats.add(Stat.Commands, 1);
+  }
+  state.lastCommand = commandId;
+  putBack(state);
+  return Yield.Blocked;
 }
 
 function body(id: u32): void {
@@ -368,12 +441,14 @@ function refuse(state: ClientState): i32 {
 /** Counts the command, drops what may not be replied, frees what it left. False: the client said goodbye. */
 function afterCommand(state: ClientState): bool {
   commandCount++;
-  Stats.addCommand(commandStat, CommandStat.Calls);
+  if (!again) {
+    Stats.addCommand(commandStat, CommandStat.Calls);
+    Stats.add(Stat.Commands, 1);
+  }
   if (failed) {
     Stats.addCommand(commandStat, CommandStat.Failed);
     if (replyLost) answerLost();
   }
-  Stats.add(Stat.Commands, 1);
   return afterRefusal(state);
 }
 

@@ -9,6 +9,7 @@ import { seedRandom } from "./base/random";
 import { Stats } from "./base/stats";
 import { refreshStats } from "./dispatch";
 import { endUnit, Journal } from "./journal";
+import { releaseWaits } from "./keyspace/blocking";
 import {
   countDatabases,
   databaseAt,
@@ -44,6 +45,7 @@ export function clientFree(ptr: usize): void {
   if ((state.flags & ClientFlag.Executing) != 0) endUnit();
   freeQueue(state);
   unwatchAll(ptr);
+  releaseWaits(state);
   releaseParser(state);
   unlinkClient(ptr);
 }

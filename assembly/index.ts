@@ -14,7 +14,7 @@ export { checkMemory as heapOk } from "./base/memory";
 export { purgeLength, takePurgeable } from "./base/pages";
 export { commandStatsPtr, errorStatsPtr, resetErrorStats, statsPtr } from "./base/stats";
 export { addCommand, addSubcommand, clearCommands } from "./commands";
-export { execute, resume } from "./dispatch";
+export { execute, resume, serveBlocked, skipBlocked } from "./dispatch";
 export { slotStatesPtr } from "./gates";
 export {
   averageTtl,
@@ -32,6 +32,7 @@ export {
 } from "./host";
 export { park } from "./input";
 export { journalAppend, journalForgetDatabase, journalTaken } from "./journal";
+export { readyType } from "./keyspace/blocking";
 export { flush, reclaim } from "./keyspace/flush";
 export { keySlot } from "./protocol/crc16";
 export { inputReserve } from "./protocol/query";

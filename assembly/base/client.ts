@@ -6,7 +6,7 @@ import { Client } from "../abi";
 import { alloc, canAllocate, free } from "./memory";
 
 /*
- *  ClientState, 144 bytes; the first twelve words are the ABI's.
+ *  ClientState, 152 bytes; the first twelve words are the ABI's.
  */
 @unmanaged
 export class ClientState {
@@ -62,6 +62,10 @@ export class ClientState {
   /** `Yield` that `resume` goes on from, and the command that was in hand: others may run in between. */
   yielded: i32;
   heldCommand: u32;
+  // While it is blocked: see keyspace/blocking.ts.
+  /** u32 count, then the keys it waits for. */
+  waits: usize;
+  blockedIds: usize;
 
   @inline static at(ptr: usize): ClientState {
     return changetype<ClientState>(ptr);

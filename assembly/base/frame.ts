@@ -5,7 +5,7 @@
 import { Client, Frame, Region, Setting } from "../abi";
 import { alloc, canAllocate, free, resize } from "./memory";
 
-const framePointer: usize = memory.data(64, 16);
+const framePointer: usize = memory.data(80, 16);
 const settingsPointer: usize = memory.data(64 * 8, 16);
 /** Room for texts from the host. */
 const SCRATCH_BYTES: usize = 65536;
@@ -291,6 +291,11 @@ export function setFrame(word: u32, value: u32): void {
   store<u32>(framePointer + ((<usize>word) << 2), value);
 }
 
+/** A word pair of the frame as one f64. */
+export function setFrameNumber(word: u32, value: f64): void {
+  store<f64>(framePointer + ((<usize>word) << 2), value);
+}
+
 export function framePtr(): usize {
   return framePointer;
 }
@@ -327,7 +332,11 @@ export function publish(): void {
   store<u32>(frame, output.length, Frame.OutputLength << 2);
 }
 
+/** Grows whenever the host has taken the events. */
+export let eventsGeneration: u32 = 0;
+
 export function eventsTaken(): void {
+  eventsGeneration++;
   Streams.events.clear();
   publish();
 }

@@ -5,6 +5,7 @@
 import { Stat } from "../abi";
 import { canAllocate } from "../base/memory";
 import { Stats } from "../base/stats";
+import { signalDatabase } from "./blocking";
 import {
   countDatabases,
   Database,
@@ -52,6 +53,7 @@ function flushOne(index: u32, lazily: bool): void {
   const database = databaseAt(index);
   if (database.keys == 0) return;
   touchDatabase(index, -1);
+  signalDatabase(index);
   if (!canAllocate(databaseBytes())) {
     // No room for a second directory: empty this one where it stands.
     if (held) goneHook(database);

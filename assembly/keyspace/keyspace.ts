@@ -5,6 +5,7 @@ import { client, clientFlags, gates, isReplica, now, Settings } from "../base/fr
 import { Stats } from "../base/stats";
 import { Journal } from "../journal";
 import { keySlot } from "../protocol/crc16";
+import { signalReady } from "./blocking";
 import { Database, databaseAt, find, insertSearched, removeFound, replaceFound } from "./database";
 import { Entry, freeEntry, freeValue, newEntry, reshape, withExpiry } from "./entry";
 import { beforeWrite } from "./watch";
@@ -139,6 +140,7 @@ export function deleteExpired(database: Database, slot: u32, e: usize): void {
   Stats.add(Stat.ExpiredKeys, 1);
   Stats.add(Stat.Dirty, 1);
   beforeWrite(database, slot, key, length, true);
+  signalGone(database, e);
   removeFound(database, slot);
   freeEntry(e);
 }
@@ -197,9 +199,16 @@ export function setExpiry(database: Database, slot: u32, e: usize, expireAt: i64
   replaceFound(database, slot, target);
 }
 
+/** Who reads a stream as a member of a group is to know that it has gone. */
+function signalGone(database: Database, e: usize): void {
+  if (Entry.type(e) != ValueType.Stream) return;
+  signalReady(database.index, Entry.keyPtr(e), Entry.keyLength(e));
+}
+
 /** Deletes the entry just found. */
 export function deleteFound(database: Database, slot: u32, e: usize): void {
   willChange(database, slot, e);
+  signalGone(database, e);
   removeFound(database, slot);
   freeEntry(e);
 }
@@ -207,6 +216,7 @@ export function deleteFound(database: Database, slot: u32, e: usize): void {
 /** Takes the entry just found out without freeing it (RENAME, MOVE). */
 export function detachFound(database: Database, slot: u32, e: usize): void {
   willChange(database, slot, e);
+  signalGone(database, e);
   removeFound(database, slot);
 }
 

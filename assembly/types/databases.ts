@@ -6,6 +6,7 @@ import { Arg, argc, client, clusterEnabled, Settings } from "../base/frame";
 import { canAllocate } from "../base/memory";
 import { nextRandom } from "../base/random";
 import { Journal } from "../journal";
+import { signalDatabase } from "../keyspace/blocking";
 import {
   countDatabases,
   databaseAt,
@@ -134,6 +135,8 @@ export function swapDb(): void {
     touchDatabase(<u32>second, <i32>first);
     swapDatabases(<u32>first, <u32>second);
     exchangeWatchers(databaseAt(<u32>first), databaseAt(<u32>second));
+    signalDatabase(<u32>first);
+    signalDatabase(<u32>second);
   }
   Writes.one();
   Journal.verbatim(<i32>currentDatabase().index);

@@ -6,6 +6,7 @@ import { ClientFlag, LoadStatus } from "../abi";
 import { equalsWord } from "../base/bytes";
 import { Arg, argc, clientFlags, isReplica, now, Streams, slot } from "../base/frame";
 import { Journal } from "../journal";
+import { signalReady } from "../keyspace/blocking";
 import { Database, find, insertSearched } from "../keyspace/database";
 import { Entry, freeEntry } from "../keyspace/entry";
 import { currentDatabase, deleteFound, lookupRead, lookupWrite } from "../keyspace/keyspace";
@@ -163,6 +164,7 @@ function put(database: Database, e: usize, expires: bool, expireAt: i64): void {
   find(database, slot, key, length);
   if (database.table(slot).interest != 0) beforeWrite(database, slot, key, length, false);
   insertSearched(database, slot, e);
+  signalReady(database.index, key, length);
   Writes.one();
   journalRestore(database, expires && !absolute, expireAt);
   replyOk();

@@ -3,6 +3,7 @@ import { ValueType } from "../abi";
 import { equalsWord } from "../base/bytes";
 import { Arg, argc, clusterEnabled, slot } from "../base/frame";
 import { Journal } from "../journal";
+import { signalReady } from "../keyspace/blocking";
 import { Database, databaseAt, find, insertSearched } from "../keyspace/database";
 import { duplicate, Entry, renamed } from "../keyspace/entry";
 import {
@@ -100,6 +101,7 @@ function insertFresh(database: Database, slot: u32, e: usize): void {
     beforeWrite(database, slot, Entry.keyPtr(e), Entry.keyLength(e), false);
   }
   insertSearched(database, slot, e);
+  signalReady(database.index, Entry.keyPtr(e), Entry.keyLength(e));
 }
 
 export function rename(onlyNew: bool): void {

@@ -25,6 +25,9 @@ export const reclaimSliceKeys = 512;
 /** Bytes of chunks that reached us after reading was paused; beyond it the connection is closed. */
 export const heldInputBytesMax = 64 * 1024 * 1024;
 
+/** A client that waits for a key is read on, to hear of its end, until so many bytes of further commands are held. */
+export const readAheadBytesMax = 64 * 1024;
+
 /** Distinct error codes counted for INFO errorstats (Redis stops at 128, to bound what scripts can do). */
 export const errorCodesMax = 128;
 

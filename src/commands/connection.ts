@@ -136,6 +136,15 @@ export const connectionCommands = family(defaults, [
         syntax: "connection-name",
       },
       {
+        name: "unblock",
+        arity: -3,
+        flags: "admin noscript loading stale",
+        since: "5.0.0",
+        complexity: "O(log N) where N is the number of client connections",
+        summary: "Ends the waiting of a client in a blocking command",
+        syntax: "client-id:integer [timeout_error(TIMEOUT | ERROR)]",
+      },
+      {
         name: "unpause",
         arity: 2,
         flags: "admin noscript loading stale",
@@ -178,6 +187,8 @@ REPLY (ON|OFF|SKIP)
     Control the replies sent to the current connection.
 SETNAME <name>
     Assign the name <name> to the current connection.
+UNBLOCK <clientid> [TIMEOUT|ERROR]
+    Unblock the specified blocked client.
 NO-EVICT (ON|OFF)
     Protect current client connection from eviction.
 SETINFO <option> <value>

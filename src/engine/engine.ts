@@ -166,6 +166,31 @@ export class Engine {
     return this.wasm.resume(client, nowMs);
   }
 
+  /** Runs the command of a blocked client again, as the key at argument `argument` is ready. */
+  serveBlocked(client: ClientHandle, nowMs: number, argument: number): Yield {
+    return this.wasm.serveBlocked(client, nowMs, argument);
+  }
+
+  /** A blocked client goes on behind its command, whose answer the host has written. */
+  skipBlocked(client: ClientHandle, nowMs: number): Yield {
+    return this.wasm.skipBlocked(client, nowMs);
+  }
+
+  /** After `Yield.Blocked`: milliseconds from now; 0: for ever. */
+  get blockedTimeoutMs(): number {
+    return this.memory.floats[(this.frame + Frame.BlockedTimeout) / 2] as number;
+  }
+
+  /** What a key that is ready holds now; undefined: nothing. */
+  readyType(database: number, key: Uint8Array): ValueType | undefined {
+    const target = this.wasm.replyReserve(key.length) >>> 0;
+    if (target === 0) return undefined;
+    this.memory.bytes.set(key, target);
+    const type = this.wasm.readyType(database, target, key.length);
+    this.wasm.replyTrim(key.length);
+    return type < 0 ? undefined : type;
+  }
+
   park(client: ClientHandle): void {
     this.wasm.park(client);
   }

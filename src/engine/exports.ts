@@ -52,6 +52,12 @@ export interface EngineExports {
   /** How many of the next bytes belong to the large argument in hand (0: none). */
   execute(client: number, length: number, nowMs: number): number;
   resume(client: number, nowMs: number): number;
+  /** Runs a blocked client's command again, as the key at argument `argument` is ready (0: any). */
+  serveBlocked(client: number, nowMs: number, argument: number): number;
+  /** Goes on behind a blocked client's command, which the host has answered. */
+  skipBlocked(client: number, nowMs: number): number;
+  /** The `ValueType` of what stands under a key; -1: nothing. */
+  readyType(database: number, ptr: number, length: number): number;
   /** Keeps what is left of the input with the client, so that others may run. */
   park(client: number): void;
   /** Bytes of input that whole commands have used up, ever: the replication offset of a primary's link. */

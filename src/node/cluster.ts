@@ -1,6 +1,14 @@
-import { Gate, RedirectKind, Setting, SlotState as SlotBit } from "../../assembly/abi.ts";
+import {
+  ClientFlag,
+  CommandFlag,
+  Gate,
+  RedirectKind,
+  Setting,
+  SlotState as SlotBit,
+} from "../../assembly/abi.ts";
 import { assert, unreachable } from "../base/assert.ts";
 import { Prng } from "../base/prng.ts";
+import { error } from "../base/reply.ts";
 import type { BusMessage } from "../cluster/bus-message.ts";
 import { ClusterCore } from "../cluster/core.ts";
 import type { AdminReply, ClusterEffect, LinkId, LogLevel, SlotState } from "../cluster/effects.ts";
@@ -369,6 +377,28 @@ export class ClusterRuntime implements ClusterHooks, BusEvents {
     if (monotonicMs > node.stallDeadlineMs) this.onStalled();
     node.stallDeadlineMs = monotonicMs + node.configuration.get("cluster-node-timeout");
     this.tell({ kind: "tick" });
+    this.redirectBlocked();
+  }
+
+  /**
+   * Whoever waits for a key that will not come to be here any more is told so: its slot has left, or the cluster is
+   * down (clusterRedirectBlockedClientIfNeeded). All keys of a command are in one slot.
+   */
+  private redirectBlocked(): void {
+    const { node } = this;
+    for (const { client, argv, firstKey, command } of [...node.blocked]) {
+      if (node.hasGate(Gate.ClusterDown)) {
+        node.unblock(client, error("CLUSTERDOWN The cluster is down"));
+        continue;
+      }
+      const slot = node.engine.slotOfKey(argv[firstKey] as Uint8Array);
+      const state = node.engine.slotStatesView()[slot] as number;
+      if ((state & (SlotBit.Owned | SlotBit.Importing)) !== 0) continue;
+      const writes = ((node.rowOf(command)?.flags ?? 0) & CommandFlag.Write) !== 0;
+      const readsReplica = (node.engine.clientFlags(client.handle) & ClientFlag.ReadOnly) !== 0;
+      if (readsReplica && !writes && (state & SlotBit.OfPrimary) !== 0) continue;
+      node.unblock(client, error(this.redirect(slot, RedirectKind.Moved, client)));
+    }
   }
 
   onStalled(): void {

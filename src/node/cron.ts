@@ -57,6 +57,7 @@ export class Cron {
     this.beginExpiry();
     this.beginReclaim();
     this.beginEviction();
+    node.takeEvents();
     if (nowMs - this.lastPurgeMs >= purgePeriodMs) this.purge(nowMs);
   }
 

@@ -9,13 +9,14 @@ import {
 } from "../../assembly/abi.ts";
 import { assert } from "../base/assert.ts";
 import { latin1, latin1Text } from "../base/bytes.ts";
-import { heldInputBytesMax } from "../base/limits.ts";
-import { encodeReply, type Protocol, type ReplyValue } from "../base/reply.ts";
+import { heldInputBytesMax, readAheadBytesMax } from "../base/limits.ts";
+import { encodeReply, nullArray, type Protocol, type ReplyValue } from "../base/reply.ts";
 import type { CommandRow } from "../commands/row.ts";
 import type { CommandTable } from "../commands/table.ts";
 import type { Engine } from "../engine/engine.ts";
 import { HostCall, type Later } from "./call.ts";
 import { type Client, ClientState } from "./client.ts";
+import { takeKeyEvents } from "./key-events.ts";
 import type { Node } from "./node.ts";
 import { redactedArguments } from "./redact.ts";
 import { commandsIn } from "./slowlog.ts";
@@ -44,6 +45,10 @@ const quickBytesMax = 16 * 1024;
  */
 export class Execution {
   private current: Client | undefined;
+  /** The client in hand whose command made keys ready, while those that waited for them are served. */
+  private outer: Client | undefined;
+  /** When the timer for the next deadline of a blocked client is due. */
+  private deadlineTimerMs = Number.POSITIVE_INFINITY;
   private turnEnd: (() => void)[] = [];
   /** Effects of a core are being performed: clients go on afterwards. */
   private performing = false;
@@ -62,7 +67,7 @@ export class Execution {
 
   /** The engine works for this client right now: its record must not be freed under it. */
   isCurrent(client: Client): boolean {
-    return client === this.current;
+    return client === this.current || client === this.outer;
   }
 
   /** Bytes from a client's connection. The view is not kept unless the client must wait. */
@@ -132,6 +137,7 @@ export class Execution {
   private endTurn(): void {
     this.current = undefined;
     this.chunk = undefined;
+    if (!this.performing) this.serveReady();
     while (this.turnEnd.length > 0 && !this.performing) {
       const actions = this.turnEnd;
       this.turnEnd = [];
@@ -154,6 +160,10 @@ export class Execution {
           return;
         case Yield.Flush:
           this.takeOut(client);
+          if (this.node.blocked.hasReady) {
+            this.engine.park(client.handle);
+            this.serveReady();
+          }
           if (this.mustStop(client)) return;
           break;
         case Yield.Host:
@@ -172,7 +182,7 @@ export class Execution {
           this.parkAs(client, ClientState.Paused);
           return;
         case Yield.Blocked:
-          this.parkAs(client, ClientState.Blocked);
+          this.block(client);
           return;
         default:
           this.refuseInput(client);
@@ -246,7 +256,7 @@ export class Execution {
   takeOut(client: Client): void {
     const { engine } = this;
     if (engine.journalLength > 0) this.node.noteJournal();
-    if (engine.eventsLength > 0) engine.eventsTaken();
+    if (engine.eventsLength > 0) this.takeEvents();
     const length = engine.replyLength;
     if (length === 0) return;
     if (client.kind === "replica") this.refuseReplica(client);
@@ -257,6 +267,105 @@ export class Execution {
       if (client.link.pendingBytes > 0) this.node.checkOutput(client);
     }
     engine.replyTaken();
+  }
+
+  /** What happened to keys since the last time: for clients that wait for them. */
+  takeEvents(): void {
+    const { blocked } = this.node;
+    takeKeyEvents(this.engine, {
+      onReady: (database, key) => blocked.noteReady(database, key),
+      onNotify: () => undefined,
+    });
+  }
+
+  // Clients that wait for keys: see `blocked.ts`.
+
+  /** The command in hand found nothing, and its client waits. */
+  private block(client: Client): void {
+    const { engine, node } = this;
+    const database = engine.clientWord(client.handle, Field.Database);
+    node.blocked.add(client, database, this.nowMs);
+    engine.park(client.handle);
+    this.takeOut(client);
+    if (client.closed) {
+      engine.freeClient(client.handle);
+      return;
+    }
+    // Its connection is still read, as only so do we hear that it has gone.
+    client.state = ClientState.Blocked;
+    client.parked = true;
+    client.hostCommand = "";
+    this.scheduleDeadline();
+  }
+
+  /** Runs the commands of clients whose keys are ready now. The replies of the client in hand are taken out before. */
+  private serveReady(): void {
+    const { blocked } = this.node;
+    if (!blocked.hasReady || this.outer !== undefined) return;
+    const { current } = this;
+    this.outer = current;
+    blocked.serve((client, argument) => this.serveOne(client, argument));
+    this.outer = undefined;
+    this.current = current;
+  }
+
+  /** True when the client has its reply; what it has sent behind that command waits for the end of the turn. */
+  private serveOne(client: Client, argument: number): boolean {
+    const { engine } = this;
+    this.current = client;
+    const startedMs = this.node.modules.clock.monotonicMs();
+    const yielded = engine.serveBlocked(client.handle, this.nowMs, argument);
+    if (yielded === Yield.Blocked) {
+      this.takeOut(client);
+      return false;
+    }
+    this.node.blocked.remove(client);
+    this.measureServed(client, startedMs);
+    this.takeOut(client);
+    if (yielded === Yield.Close) this.finish(client);
+    else if (client.closed) engine.freeClient(client.handle);
+    else this.unparkLater(client);
+    return true;
+  }
+
+  private measureServed(client: Client, startedMs: number): void {
+    const elapsed = (this.node.modules.clock.monotonicMs() - startedMs) * 1000;
+    const id = this.engine.clientWord(client.handle, Field.LastCommandId);
+    this.engine.addCommandStat(id, CommandStat.Microseconds, elapsed);
+    if (this.node.tuning.trackLatency) this.node.latencies.add(id, elapsed, 1);
+  }
+
+  /** Answers clients whose time is over, and sees to it that the next ones are answered in time. */
+  private scheduleDeadline(): void {
+    const { node } = this;
+    const deadlineMs = node.blocked.nextDeadlineMs;
+    if (deadlineMs >= this.deadlineTimerMs) return;
+    this.deadlineTimerMs = deadlineMs;
+    const delayMs = Math.max(0, deadlineMs - node.modules.clock.nowMs());
+    node.modules.system.after(Math.min(delayMs, timerMsMax), () => {
+      if (this.deadlineTimerMs === deadlineMs) this.deadlineTimerMs = Number.POSITIVE_INFINITY;
+      for (const client of node.blocked.takeOverdue(node.modules.clock.nowMs())) {
+        this.skipLater(client, nullArray);
+      }
+      this.scheduleDeadline();
+    });
+  }
+
+  /** Ends the waiting of a client with this reply. False: it was not waiting for a key. */
+  unblock(client: Client, reply: ReplyValue): boolean {
+    if (!this.node.blocked.remove(client)) return false;
+    this.skipLater(client, reply);
+    return true;
+  }
+
+  private skipLater(client: Client, reply: ReplyValue): void {
+    this.onTurnEnd(() => {
+      if (client.closed || client.state !== ClientState.Blocked) return;
+      const id = this.engine.clientWord(client.handle, Field.LastCommandId);
+      if (reply.kind === "error") this.engine.addCommandStat(id, CommandStat.Failed, 1);
+      this.answer(client, reply);
+      this.unpark(client, 0, true);
+    });
   }
 
   /** A replica gets the stream and nothing else (networking.c). */
@@ -311,7 +420,7 @@ export class Execution {
     });
   }
 
-  private unpark(client: Client, answered = 0): void {
+  private unpark(client: Client, answered = 0, skips = false): void {
     if (client.closed || client.state === ClientState.Closing) return;
     client.state = ClientState.Ready;
     if (client.parked) {
@@ -320,7 +429,11 @@ export class Execution {
       this.segmentStartMs = clock.monotonicMs();
       this.nowMs = clock.wallMs(this.segmentStartMs);
       this.current = client;
-      this.run(client, this.engine.resume(client.handle, this.nowMs), answered);
+      const { handle } = client;
+      const first = skips
+        ? this.engine.skipBlocked(handle, this.nowMs)
+        : this.engine.resume(handle, this.nowMs);
+      this.run(client, first, answered);
       this.endTurn();
     }
     while (client.state === ClientState.Ready && client.held.length > 0) {
@@ -344,6 +457,7 @@ export class Execution {
     if (client.heldBytes > heldInputBytesMax) this.node.drop(client);
     // Ready but not executed: another client is in hand.
     else if (client.state === ClientState.Ready) this.unparkLater(client);
+    else if (client.heldBytes > readAheadBytesMax) client.link.pauseReading();
   }
 
   /** The last reply is on its way; nothing more is read. */
@@ -496,5 +610,7 @@ export class Execution {
 }
 
 const newline = 0x0a;
+/** The longest time that a timer takes. */
+const timerMsMax = 0x7fffffff;
 
 const pongBytes = latin1("+PONG\r\n");

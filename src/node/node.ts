@@ -1,9 +1,11 @@
 import { ClientFlag, Command, Gate, Region, Setting, Stat } from "../../assembly/abi.ts";
 import type { Logger } from "../base/log.ts";
+import { nullArray, type ReplyValue } from "../base/reply.ts";
 import type { CommandRow } from "../commands/row.ts";
 import { type CommandTable, commandId } from "../commands/table.ts";
 import type { Configuration } from "../config/configuration.ts";
 import type { Engine } from "../engine/engine.ts";
+import { BlockedClients } from "./blocked.ts";
 import type { Handler } from "./call.ts";
 import { Client, type ClientLink, ClientState } from "./client.ts";
 import { ClientRegistry } from "./clients.ts";
@@ -98,6 +100,7 @@ export class Node {
   readonly commandStats = new HostCommandStats();
   readonly pauses = new PauseControl();
   readonly waits = new Waits();
+  readonly blocked: BlockedClients;
   readonly cron: Cron;
   private readonly execution: Execution;
   /** Subcommands of DEBUG by name. */
@@ -126,6 +129,7 @@ export class Node {
     const { clock, system, engine, configuration, commands } = modules;
     this.startedMs = clock.nowMs();
     this.lastSaveMs = this.startedMs;
+    this.blocked = new BlockedClients(engine);
     this.cron = new Cron(this);
     this.execution = new Execution(this);
     this.runId = system.randomHex(40);
@@ -210,6 +214,7 @@ export class Node {
     client.state = ClientState.Closed;
     client.held = [];
     this.clients.remove(client);
+    this.blocked.remove(client);
     // The engine still works on the client in hand; `Execution` frees it.
     if (!this.execution.isCurrent(client)) this.engine.freeClient(client.handle);
     client.onClosed?.();
@@ -237,6 +242,18 @@ export class Node {
   /** Runs `action` as one turn: clients that it lets go on wait until it is over. */
   asTurn(action: () => void): void {
     this.execution.asTurn(action);
+  }
+
+  /** Ends the waiting of a client: with `reply`, or as if its time were over. False: it was not waiting. */
+  unblock(client: Client, reply: ReplyValue | undefined): boolean {
+    if (this.waits.end(client, reply, this.replication)) return true;
+    return this.execution.unblock(client, reply ?? nullArray);
+  }
+
+  /** Key events of work that no client asked for: what became ready is served. */
+  takeEvents(): void {
+    if (this.engine.eventsLength > 0) this.execution.takeEvents();
+    if (this.blocked.hasReady) this.execution.onTurnEnd(() => undefined);
   }
 
   /** The transport has sent all that was pending. */

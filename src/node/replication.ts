@@ -400,7 +400,10 @@ export class NodeReplication implements ReplicationHooks {
     const replica = core.isReplica;
     node.log.role = replica ? "S" : "M";
     node.engine.set(Setting.Replica, replica ? 1 : 0);
-    if (replica) node.waits.endAll(unblocked);
+    if (replica) {
+      node.waits.endAll(unblocked);
+      for (const { client } of [...node.blocked]) node.unblock(client, unblocked);
+    }
     // What CONFIG GET replicaof shows and CONFIG REWRITE writes.
     if (!node.configuration.get("cluster-enabled")) {
       node.configuration.overwrite("replicaof", core.primaryAddress ?? undefined);

@@ -14,8 +14,10 @@ import {
   type Handler,
   type HostCall,
   type HostReply,
+  notAnInteger,
   parseNumber,
   silent,
+  subcommandSyntaxError,
   syntaxError,
 } from "../call.ts";
 import type { Client, ClientKind } from "../client.ts";
@@ -33,6 +35,7 @@ export const clientHandler: Handler = container({
   "no-evict": noEvict,
   pause,
   unpause,
+  unblock,
   help: (call) => helpReply(call.node.modules.commands.lookup("client")!) ?? syntaxError,
 });
 
@@ -227,3 +230,19 @@ function unpause(call: HostCall): ReplyValue {
   call.node.applyPauses(call.nowMs);
   return ok;
 }
+
+function unblock(call: HostCall): ReplyValue {
+  const word = call.word(3);
+  if (call.count > 4) return subcommandSyntaxError(call);
+  if (call.count === 4 && word !== "timeout" && word !== "error") {
+    return error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+  }
+  const id = call.integer(2);
+  if (id === undefined) return notAnInteger;
+  const client = call.node.clients.get(id);
+  if (client === undefined) return integer(0);
+  const reply = word === "error" ? unblocked : undefined;
+  return integer(call.node.unblock(client, reply) ? 1 : 0);
+}
+
+const unblocked = error("UNBLOCKED client unblocked via CLIENT UNBLOCK");

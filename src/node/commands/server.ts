@@ -88,7 +88,7 @@ function wait(call: HostCall): HostReply {
   return {
     kind: "later",
     begin: (answer) => {
-      node.waits.add({ replicas, offset, untilMs, answer, gone: () => call.client.closed });
+      node.waits.add({ replicas, offset, untilMs, answer, client: call.client });
       node.replication.requestAcknowledgements();
       if (untilMs < Infinity) {
         const check = () => node.waits.check(node.replication, node.modules.clock.nowMs());

@@ -91,7 +91,7 @@ function clients(node: Node, nowMs: number): string[] {
     `client_recent_max_output_buffer:${stats.outputPeak.at(nowMs)}`,
     `blocked_clients:${node.clients.blockedCount}`,
     "tracking_clients:0",
-    `clients_in_timeout_table:${node.waits.size}`,
+    `clients_in_timeout_table:${node.waits.size + node.blocked.timedCount}`,
   ];
 }
 
