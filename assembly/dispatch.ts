@@ -295,7 +295,8 @@ function checkAll(row: CommandRow): Verdict {
   if (hasKeys) setSlot(slotOfArgument(first));
   if (clusterEnabled && !obey) {
     const exec = row.id == Command.Exec;
-    if (exec || (hasKeys && !plainlyOurs(row))) {
+    const movable = (row.flags & CommandFlag.MovableKeys) != 0;
+    if (exec || movable || (hasKeys && !plainlyOurs(row))) {
       const verdict = checkOwnership(row);
       if (verdict != Verdict.Run) return verdict;
     }

@@ -32,6 +32,7 @@ import {
 import { canAllocate } from "./base/memory";
 import { Stats } from "./base/stats";
 import { CommandRow } from "./commands";
+import { Keys } from "./keys";
 import { databaseAt, find } from "./keyspace/database";
 import { Evicted, evict } from "./keyspace/eviction";
 import { isExpired, slotOf } from "./keyspace/keyspace";
@@ -218,26 +219,28 @@ export function lastKeyOf(row: CommandRow): i32 {
 
 /** Adds the keys of the command in hand. */
 function addKeys(row: CommandRow): void {
-  let last = lastKeyOf(row);
-  if (last >= <i32>argc) last = <i32>argc - 1;
-  for (let i = <i32>row.firstKey; i > 0 && i <= last; i += row.step) {
-    const key = Arg.ptr(i);
-    const length = Arg.length(i);
-    const slot = <i32>slotOf(key, length);
-    if (firstSlot < 0) {
-      firstSlot = slot;
-      firstKey = key;
-      firstKeyLength = length;
-    } else if (firstSlot != slot) crossSlot = true;
-    else if (compareBytes(firstKey, firstKeyLength, key, length) != 0) severalKeys = true;
-    keysSeen++;
-    const state = <u32>load<u8>(slotStatesPointer + slot);
-    if ((state & (SlotState.Migrating | SlotState.Importing)) != 0) {
-      const database = databaseAt(ClientState.at(client).database);
-      // An expired key stays where it is until a command runs on it.
-      const e = find(database, slot, key, length);
-      if (e == 0 || isExpired(e)) keysMissing++;
-    }
+  Keys.of(row);
+  if (Keys.extra > 0) addKey(Keys.extra);
+  for (let i = Keys.first; i > 0 && i <= Keys.last; i += Keys.step) addKey(i);
+}
+
+function addKey(index: i32): void {
+  const key = Arg.ptr(index);
+  const length = Arg.length(index);
+  const slot = <i32>slotOf(key, length);
+  if (firstSlot < 0) {
+    firstSlot = slot;
+    firstKey = key;
+    firstKeyLength = length;
+  } else if (firstSlot != slot) crossSlot = true;
+  else if (compareBytes(firstKey, firstKeyLength, key, length) != 0) severalKeys = true;
+  keysSeen++;
+  const state = <u32>load<u8>(slotStatesPointer + slot);
+  if ((state & (SlotState.Migrating | SlotState.Importing)) != 0) {
+    const database = databaseAt(ClientState.at(client).database);
+    // An expired key stays where it is until a command runs on it.
+    const e = find(database, slot, key, length);
+    if (e == 0 || isExpired(e)) keysMissing++;
   }
 }
 

@@ -23,6 +23,7 @@ const ENGINE_ORDER: readonly (readonly string[])[] = [
   ["structures"],
   ["commands", "keyspace", "journal", "snapshot"],
   ["types"],
+  ["keys"],
   ["gates", "input", "refusals", "run"],
   ["dispatch"],
   ["host"],

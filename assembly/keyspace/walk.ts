@@ -4,6 +4,7 @@
  */
 import { Stat } from "../abi";
 import { free } from "../base/memory";
+import { randomBelow } from "../base/random";
 import { Stats } from "../base/stats";
 import {
   BUCKET,
@@ -106,10 +107,10 @@ export function scanBucket(table: SlotTable, from: u32, cells: usize): u32 {
 /** Where the next `scanBucket` of the slot begins; 0: the slot is finished. */
 export let scanNext: u32 = 0;
 
-/** A key picked at random: a slot by its share of the keys, then a walk from a random place in it. */
-export function randomEntry(database: Database, random: u32): usize {
+/** A key picked at random: a slot by its share of the keys, then a place in its table. */
+export function randomEntry(database: Database): usize {
   if (database.keys == 0) return 0;
-  let rank = <u32>((<u64>random * <u64>database.keys) >> 32);
+  let rank = randomBelow(database.keys);
   let group: u32 = 0;
   while (true) {
     const keys = load<u32>(database.groups + ((<usize>group) << 2));
@@ -122,10 +123,15 @@ export function randomEntry(database: Database, random: u32): usize {
     rank -= database.factsOf(slot).used;
     slot++;
   }
-  SlotWalk.start(database.table(slot));
-  let e = SlotWalk.next();
-  for (; rank > 0; rank--) e = SlotWalk.next();
-  return e;
+  // A place at random until one is taken: at least a quarter of a table is, and each key is as likely.
+  const table = database.table(slot);
+  const places = table.bucketCount * WIDTH;
+  while (true) {
+    const place = randomBelow(places);
+    const bucket = table.buckets + <usize>(place / WIDTH) * BUCKET;
+    const at = <usize>(place % WIDTH);
+    if (load<u8>(bucket + at) != 0) return load<usize>(bucket + 16 + (at << 2));
+  }
 }
 
 /** Frees up to `budget` entries of a database that nobody sees any more; answers how many. */

@@ -4,7 +4,6 @@ import { equalsWord } from "../base/bytes";
 import { ClientState } from "../base/client";
 import { Arg, argc, client, clusterEnabled, Settings } from "../base/frame";
 import { canAllocate } from "../base/memory";
-import { nextRandom } from "../base/random";
 import { Journal } from "../journal";
 import { signalDatabase } from "../keyspace/blocking";
 import {
@@ -152,7 +151,7 @@ export function randomKey(): void {
   const database = currentDatabase();
   // A replica cannot delete expired keys: after a hundred tries it answers one all the same, as Redis does.
   for (let tries = 0; database.keys > 0; tries++) {
-    const e = randomEntry(database, nextRandom());
+    const e = randomEntry(database);
     const key = Entry.keyPtr(e);
     const length = Entry.keyLength(e);
     if (tries < 100 && peek(database, slotOf(key, length), key, length) == 0) continue;

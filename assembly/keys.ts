@@ -1,0 +1,122 @@
+/**
+ * Which arguments of a command are keys. Most commands say so in their row; where the arguments decide, this file
+ * does. Behaviour: Redis 7.0 db.c, getKeysFromCommand: arguments that make no sense have no keys.
+ */
+import { Command, CommandFlag } from "./abi";
+import { equalsWord } from "./base/bytes";
+import { Arg, argc } from "./base/frame";
+import { CommandRow } from "./commands";
+import { parsedInt64, parseInt64 } from "./protocol/number";
+
+/** The keys of the command in hand: arguments `first` to `last`, every `step`-th, and one more at `extra`. */
+export class Keys {
+  /** 0: no range. */
+  static first: i32 = 0;
+  static last: i32 = 0;
+  static step: i32 = 1;
+  /** 0: no further key. */
+  static extra: i32 = 0;
+
+  static of(row: CommandRow): void {
+    Keys.extra = 0;
+    Keys.range(row.firstKey, row.lastKey < 0 ? <i32>argc + row.lastKey : row.lastKey);
+    Keys.step = row.step;
+    if ((row.flags & CommandFlag.MovableKeys) != 0) Keys.movable(row.id);
+  }
+
+  static range(first: i32, last: i32): void {
+    Keys.first = first;
+    Keys.last = min<i32>(last, <i32>argc - 1);
+    Keys.step = 1;
+  }
+
+  static movable(id: u32): void {
+    switch (id) {
+      case Command.LMPop:
+      case Command.ZMPop:
+      case Command.SInterCard:
+      case Command.ZUnion:
+      case Command.ZInter:
+      case Command.ZDiff:
+      case Command.ZInterCard:
+        Keys.counted(1);
+        return;
+      case Command.BLMPop:
+      case Command.BZMPop:
+        Keys.counted(2);
+        return;
+      case Command.ZUnionStore:
+      case Command.ZInterStore:
+      case Command.ZDiffStore:
+        Keys.counted(2);
+        if (Keys.first > 0) Keys.extra = 1;
+        return;
+      case Command.XRead:
+        Keys.streams(1);
+        return;
+      case Command.XReadGroup:
+        Keys.streams(4);
+        return;
+      case Command.Sort:
+        Keys.range(1, 1);
+        Keys.extra = sortTarget();
+        return;
+      case Command.GeoRadius:
+        Keys.range(1, 1);
+        Keys.extra = radiusTarget(6);
+        return;
+      case Command.GeoRadiusByMember:
+        Keys.range(1, 1);
+        Keys.extra = radiusTarget(5);
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** A number of keys at argument `at`, the keys behind it. */
+  static counted(at: u32): void {
+    Keys.range(0, 0);
+    if (at >= argc || !parseInt64(Arg.ptr(at), <i32>Arg.length(at))) return;
+    const count = parsedInt64();
+    if (count < 1 || count > <i64>(argc - at - 1)) return;
+    Keys.range(<i32>at + 1, <i32>at + <i32>count);
+  }
+
+  /** Half of what stands behind the word STREAMS. */
+  static streams(from: u32): void {
+    Keys.range(0, 0);
+    for (let i = from; i < argc; i++) {
+      if (!equalsWord(Arg.ptr(i), Arg.length(i), "streams")) continue;
+      const behind = argc - i - 1;
+      if (behind > 0 && (behind & 1) == 0) Keys.range(<i32>i + 1, <i32>(i + behind / 2));
+      return;
+    }
+  }
+}
+
+/** The key behind the last STORE, or 0. */
+function sortTarget(): i32 {
+  let target: i32 = 0;
+  for (let i: u32 = 2; i < argc; i++) {
+    const ptr = Arg.ptr(i);
+    const length = Arg.length(i);
+    if (equalsWord(ptr, length, "limit")) i += 2;
+    else if (equalsWord(ptr, length, "get") || equalsWord(ptr, length, "by")) i++;
+    else if (equalsWord(ptr, length, "store") && i + 1 < argc) target = <i32>++i;
+  }
+  return target;
+}
+
+/** The key behind the last STORE or STOREDIST from argument `from` on, or 0. */
+function radiusTarget(from: u32): i32 {
+  let target: i32 = 0;
+  for (let i = from; i + 1 < argc; i++) {
+    const ptr = Arg.ptr(i);
+    const length = Arg.length(i);
+    if (equalsWord(ptr, length, "store") || equalsWord(ptr, length, "storedist")) {
+      target = <i32>++i;
+    }
+  }
+  return target;
+}
