@@ -13,6 +13,7 @@ import {
 import { CommandTable } from "../../src/commands/table.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import type { EngineExports } from "../../src/engine/exports.ts";
+import { takeKeyEvents } from "../../src/node/key-events.ts";
 import { type Build, entry, loadBuilds } from "../assembly/load.ts";
 
 export interface Instance {
@@ -85,6 +86,10 @@ export class Session {
   output: Buffer[] = [];
   /** All journal bytes seen by this session's calls. */
   journal: Buffer[] = [];
+  /** `database:key` of keys told to be ready by this session's calls. */
+  readonly ready: string[] = [];
+  /** `event database:key` of keyspace notifications (with `Setting.NotifyEvents`). */
+  readonly events: string[] = [];
   private readonly host: Host;
 
   constructor(
@@ -134,6 +139,21 @@ export class Session {
   resume(): this {
     this.parkedOn = undefined;
     this.run(this.engine.resume(this.handle, this.nowMs));
+    return this;
+  }
+
+  /** Runs the command again that the session is blocked in, for the key at an argument (0: any). */
+  serve(argument = 0): this {
+    this.parkedOn = undefined;
+    this.run(this.engine.serveBlocked(this.handle, this.nowMs, argument));
+    return this;
+  }
+
+  /** Answers the command that the session is blocked in, and goes on behind it. */
+  skip(reply: string): this {
+    this.parkedOn = undefined;
+    this.engine.reply(Buffer.from(reply, "latin1"));
+    this.run(this.engine.skipBlocked(this.handle, this.nowMs));
     return this;
   }
 
@@ -193,7 +213,14 @@ export class Session {
       this.journal.push(Buffer.from(this.engine.journalView()));
       this.engine.journalTaken();
     }
-    if (this.engine.eventsLength > 0) this.engine.eventsTaken();
+    takeKeyEvents(this.engine, {
+      onReady: (database, key) => {
+        this.ready.push(`${database}:${Buffer.from(key).toString("latin1")}`);
+      },
+      onNotify: (database, key, _kind, event) => {
+        this.events.push(`${event} ${database}:${Buffer.from(key).toString("latin1")}`);
+      },
+    });
     if (this.engine.replyLength > 0) {
       this.output.push(Buffer.from(this.engine.replyView()));
       this.engine.replyTaken();
