@@ -1,13 +1,13 @@
 /** String values inside entries: reading them as bytes, writing them, growing them in place. */
-import { Encoding, ValueType } from "../abi";
+import { Encoding, Interest, ValueType } from "../abi";
 import { copyBytes } from "../base/bytes";
 import { ClientState } from "../base/client";
 import { client } from "../base/frame";
 import { alloc, canAllocate, free, resize, usableSize } from "../base/memory";
 import { int64Length, parsedInt64, parseInt64, writeInt64 } from "../protocol/number";
 import { takeOwned } from "../protocol/query";
-import { Database } from "./database";
-import { Entry, INLINE_MAX, RAW_HEADER } from "./entry";
+import { Database, replaceFound } from "./database";
+import { Entry, INLINE_MAX, RAW_HEADER, reshape } from "./entry";
 import { addEntry, expiryOf, reshapeFound, willChange } from "./keyspace";
 
 const INTEGER_TEXT_MAX: u32 = 20;
@@ -103,6 +103,54 @@ export function setBytes(
   }
   const target = shape(database, slot, key, keyLength, e, Encoding.Raw, expireAt, 0);
   store<usize>(Entry.payload(target), raw);
+}
+
+/**
+ * As `setString` with a value that OBJECT ENCODING calls raw whatever its length: `raw` is an allocation {u32 length,
+ * bytes} that changes hands. The key's expiry goes.
+ */
+export function setRaw(
+  database: Database,
+  slot: u32,
+  key: usize,
+  keyLength: u32,
+  e: usize,
+  raw: usize,
+): void {
+  const length = load<u32>(raw);
+  if (length <= INLINE_MAX) {
+    const target = shape(database, slot, key, keyLength, e, Encoding.InlineRaw, -1, length);
+    copyBytes(Entry.inlinePtr(target), raw + RAW_HEADER, length);
+    free(raw);
+    return;
+  }
+  if (e != 0 && Entry.encoding(e) == Encoding.Raw) {
+    willChange(database, slot, e);
+    free(Entry.pointer(e));
+  }
+  const target = shape(database, slot, key, keyLength, e, Encoding.Raw, -1, 0);
+  store<usize>(Entry.payload(target), raw);
+}
+
+/**
+ * Makes the string just found raw, as commands do that may change it in place, and tells nobody: the bytes are the
+ * same. Answers the entry's new address.
+ */
+export function makeRaw(database: Database, slot: u32, e: usize): usize {
+  const encoding = Entry.encoding(e);
+  if (encoding == Encoding.Inline) {
+    store<u8>(e, <u8>((ValueType.String << 4) | Encoding.InlineRaw));
+    return e;
+  }
+  if (encoding != Encoding.Int) return e;
+  // A snapshot must not find the entry elsewhere than where it has looked.
+  if ((database.table(slot).interest & Interest.Snapshot) != 0) willChange(database, slot, e);
+  view(e, 0);
+  const length = View.length;
+  const made = reshape(e, ValueType.String, Encoding.InlineRaw, expiryOf(e), length, 0);
+  copyBytes(Entry.inlinePtr(made), View.ptr, length);
+  replaceFound(database, slot, made);
+  return made;
 }
 
 export function setInteger(

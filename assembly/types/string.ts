@@ -303,7 +303,7 @@ export function mSet(onlyNew: bool): void {
 // Changing in place.
 
 /** No string grows beyond this: addresses have 32 bits, and growing needs the old and the new one. */
-const LENGTH_MAX: f64 = 1610612736;
+export const LENGTH_MAX: f64 = 1610612736;
 
 /** Refuses strings longer than proto-max-bulk-len, as Redis's checkStringLength. */
 function checkLength(size: i64, added: i64): bool {
