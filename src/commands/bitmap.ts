@@ -43,7 +43,7 @@ export const bitmapCommands = family({ group: "bitmap", categories: "bitmap", ho
     since: "6.0.0",
     complexity: "O(1) for each operation",
     summary: "Reads integers of any width inside a string",
-    syntax: "key#0 [GET encoding_offset(encoding offset:integer)+...]",
+    syntax: "key#0 [GET encoding_offset(encoding offset:integer)....]",
   },
   {
     name: "bitop",

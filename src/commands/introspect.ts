@@ -99,6 +99,7 @@ export function keysOf(
         : "ERR Invalid arguments specified for command",
     };
   }
+  if (row.moreKeys !== undefined) return { found: [...found, ...row.moreKeys(argv)] };
   if (row.keyFlags === undefined) return { found };
   const flags = row.keyFlags(argv);
   return { found: found.map(({ at }) => ({ at, flags })) };
@@ -163,6 +164,7 @@ function typed(type: string, fields: readonly (readonly [Text, ReplyValue])[]): 
 }
 
 function beginFields(begin: KeySpec["begin"]): [Text, ReplyValue][] {
+  if (begin.type === "unknown") return [];
   if (begin.type === "index") return [["index", integer(begin.index)]];
   return [
     ["keyword", bulk(begin.keyword)],
@@ -171,6 +173,7 @@ function beginFields(begin: KeySpec["begin"]): [Text, ReplyValue][] {
 }
 
 function findFields(find: KeySpec["find"]): [Text, ReplyValue][] {
+  if (find.type === "unknown") return [];
   if (find.type === "range") {
     return [
       ["lastkey", integer(find.last)],
@@ -227,6 +230,7 @@ function argumentOf(argument: Argument): ReplyValue {
   const flags = [
     ...(argument.optional ? ["optional"] : []),
     ...(argument.multiple ? ["multiple"] : []),
+    ...(argument.multipleToken ? ["multiple_token"] : []),
   ];
   if (flags.length > 0) entries.push(["flags", set(flags.map(simple))]);
   if (argument.arguments.length > 0) {

@@ -10,7 +10,9 @@ import { words } from "./flags.ts";
 export type BeginSearch =
   | { readonly type: "index"; readonly index: number }
   /** Keys follow this word, looked for from argument `startFrom`; below 0: backwards. */
-  | { readonly type: "keyword"; readonly keyword: string; readonly startFrom: number };
+  | { readonly type: "keyword"; readonly keyword: string; readonly startFrom: number }
+  /** Nothing general can be said: the row says more in `moreKeys`, if anything. */
+  | { readonly type: "unknown" };
 
 export type FindKeys =
   /**
@@ -24,7 +26,8 @@ export type FindKeys =
       readonly countAt: number;
       readonly firstAt: number;
       readonly step: number;
-    };
+    }
+  | { readonly type: "unknown" };
 
 export interface KeySpec {
   readonly begin: BeginSearch;
@@ -61,8 +64,13 @@ export function key(index: number, flags: string, notes?: string): KeySpec {
 }
 
 /** Keys from argument `index` to the end, every `step`-th argument. */
-export function keysFrom(index: number, flags: string, step = 1): KeySpec {
-  return range(index, -1, step, flags);
+export function keysFrom(index: number, flags: string, step = 1, notes?: string): KeySpec {
+  return range(index, -1, step, flags, notes);
+}
+
+/** Keys that no specification can find. */
+export function unknownKeys(flags: string, notes: string): KeySpec {
+  return { ...range(0, 0, 0, flags, notes), begin: { type: "unknown" }, find: { type: "unknown" } };
 }
 
 export function range(
@@ -130,6 +138,7 @@ export function findKeys(
 ): FoundKey[] | undefined {
   const found: FoundKey[] = [];
   for (const spec of specs) {
+    if (spec.begin.type === "unknown" || spec.find.type === "unknown") continue;
     const begin = beginOf(spec.begin, argv);
     // An absent keyword means that this optional part was left out.
     if (begin === 0) continue;
@@ -141,8 +150,11 @@ export function findKeys(
   return found;
 }
 
+type KnownBegin = Exclude<BeginSearch, { type: "unknown" }>;
+type KnownFind = Exclude<FindKeys, { type: "unknown" }>;
+
 /** 0 when the keyword is not there. */
-function beginOf(begin: BeginSearch, argv: readonly Uint8Array[]): number {
+function beginOf(begin: KnownBegin, argv: readonly Uint8Array[]): number {
   if (begin.type === "index") return begin.index;
   const forwards = begin.startFrom > 0;
   const start = forwards ? begin.startFrom : argv.length + begin.startFrom;
@@ -154,7 +166,7 @@ function beginOf(begin: BeginSearch, argv: readonly Uint8Array[]): number {
 }
 
 function spanOf(
-  find: FindKeys,
+  find: KnownFind,
   begin: number,
   argv: readonly Uint8Array[],
 ): { first: number; last: number; step: number } | undefined {

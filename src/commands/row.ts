@@ -1,7 +1,7 @@
 /** One command: the row as a family file writes it, and the row with all that follows from it. */
 import { CommandFlag } from "../../assembly/abi.ts";
 import { type Category, categoriesOf, parseFlags, words } from "./flags.ts";
-import { type KeySpec, type LegacyRange, legacyRange } from "./key-specs.ts";
+import { type FoundKey, type KeySpec, type LegacyRange, legacyRange } from "./key-specs.ts";
 
 export interface RowSource {
   /** Lower case; of a subcommand, its own word only. */
@@ -15,6 +15,8 @@ export interface RowSource {
   readonly keys?: readonly KeySpec[];
   /** What this one call does to its keys, where options decide (flag `variable_flags`). */
   readonly keyFlags?: (argv: readonly Uint8Array[]) => readonly string[];
+  /** Keys that stand where `keys` cannot say. */
+  readonly moreKeys?: (argv: readonly Uint8Array[]) => readonly FoundKey[];
   readonly tips?: string;
   readonly group?: string;
   readonly since: string;

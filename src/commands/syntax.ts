@@ -3,10 +3,12 @@
  *
  *   word                 an argument of type string; `word:integer` has another type
  *   word#0               a key, found by the command's key specification 0
+ *   word#0:pattern       the same of another type
  *   NX                   a token that stands for itself, called `nx`
  *   EX seconds:integer   an argument that follows its token
  *   [x]                  optional
  *   x...                 may be repeated
+ *   x....                may be repeated, each time with its token
  *   name(a | b)          one of several
  *   name(a b)            a block: all of them in this order
  *   x@6.2.0              since this version of Redis; `x@..2.8.12`: deprecated since
@@ -22,11 +24,12 @@ export interface Argument {
   readonly deprecatedSince?: string;
   readonly optional: boolean;
   readonly multiple: boolean;
+  readonly multipleToken?: boolean;
   readonly arguments: readonly Argument[];
 }
 
 const types = ["string", "integer", "double", "key", "pattern", "unix-time"];
-const lexeme = /\.\.\.|@[\d.]+|[[\]()|]|[^\s[\]()|@.]+/g;
+const lexeme = /\.{3,4}|@[\d.]+|[[\]()|]|[^\s[\]()|@.]+/g;
 
 export function parseSyntax(text: string): Argument[] {
   const reader = new Reader(text);
@@ -85,7 +88,8 @@ class Reader {
     }
     const [keyName, keySpec] = word.split("#");
     if (keySpec !== undefined) {
-      const part = { name: keyName ?? "", type: "key", keySpec: Number(keySpec) };
+      const [index, type = "key"] = keySpec.split(":");
+      const part = { name: keyName ?? "", type, keySpec: Number(index) };
       return this.suffixed({ ...part, ...tokenPart });
     }
     // A colon may also belong to the name, as in `ip:port`.
@@ -97,7 +101,8 @@ class Reader {
   }
 
   private suffixed(part: Pick<Argument, "name" | "type"> & Partial<Argument>): Argument {
-    const multiple = this.take("...");
+    const multipleToken = this.take("....");
+    const multiple = multipleToken || this.take("...");
     const versions: { since?: string; deprecatedSince?: string } = {};
     if (this.next.startsWith("@")) {
       const [since = "", deprecatedSince] = this.next.slice(1).split("..");
@@ -105,7 +110,8 @@ class Reader {
       if (deprecatedSince !== undefined) versions.deprecatedSince = deprecatedSince;
       this.at++;
     }
-    return { arguments: [], optional: false, ...part, multiple, ...versions };
+    const repeats = multipleToken ? { multipleToken } : {};
+    return { arguments: [], optional: false, ...part, multiple, ...repeats, ...versions };
   }
 
   private word(): string {

@@ -35,6 +35,8 @@ test("no command both reads and writes, and writes are never called reads by the
   for (const row of everyRow) {
     const writes = (row.flags & CommandFlag.Write) !== 0;
     expect(writes && (row.flags & CommandFlag.ReadOnly) !== 0, row.fullName).toBe(false);
+    // PFCOUNT may renew the count that is kept in the value.
+    if (row.name === "pfcount") continue;
     const changes = row.keys.some((spec) => spec.flags[0] !== "RO");
     if (row.keys.length > 0) expect(changes, row.fullName).toBe(writes);
   }
