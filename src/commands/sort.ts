@@ -6,7 +6,7 @@ import { family } from "./row.ts";
 const complexity = "O(N+M*log(M)) for N elements of which M are answered; O(N) without sorting";
 const patternKeys = unknownKeys("RO access", "For `BY` and `GET`: the elements decide");
 const syntax = `key#0 [BY pattern#1:pattern] [LIMIT offset_count(offset:integer count:integer)]
-  [GET pattern#1:pattern....] [order(ASC | DESC)] [sorting(ALPHA)]`;
+  [GET pattern#1:pattern....] [order(ASC | DESC)] [ALPHA=sorting]`;
 
 export const sortCommands = family(
   { group: "generic", categories: "set sortedset list dangerous", host: false },

@@ -4,7 +4,7 @@
  *   word                 an argument of type string; `word:integer` has another type
  *   word#0               a key, found by the command's key specification 0
  *   word#0:pattern       the same of another type
- *   NX                   a token that stands for itself, called `nx`
+ *   NX                   a token that stands for itself, called `nx`; `NX=other`: called otherwise
  *   EX seconds:integer   an argument that follows its token
  *   [x]                  optional
  *   x...                 may be repeated
@@ -72,6 +72,9 @@ class Reader {
       return { ...inner, optional: true };
     }
     const word = this.word();
+    const [named = "", other] = word.split("=");
+    if (other !== undefined)
+      return this.suffixed({ name: other, type: "pure-token", token: named });
     if (!isToken(word)) return this.afterToken(word, undefined);
     const follows = this.next;
     if (/^[a-z]/.test(follows)) return this.afterToken(this.word(), word);
