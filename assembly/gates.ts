@@ -220,11 +220,16 @@ export function lastKeyOf(row: CommandRow): i32 {
 /** Adds the keys of the command in hand. */
 function addKeys(row: CommandRow): void {
   Keys.of(row);
-  if (Keys.extra > 0) addKey(Keys.extra);
-  for (let i = Keys.first; i > 0 && i <= Keys.last; i += Keys.step) addKey(i);
+  for (let i = Keys.first; i > 0 && i <= Keys.last; i += Keys.step) addKey(row, i);
+  if (Keys.extra > 0) addKey(row, Keys.extra);
 }
 
-function addKey(index: i32): void {
+/** Shard channels belong to slots as keys do, but no slot misses one of them. */
+function isShardChannel(id: u32): bool {
+  return id == Command.SPublish || id == Command.SSubscribe || id == Command.SUnsubscribe;
+}
+
+function addKey(row: CommandRow, index: i32): void {
   const key = Arg.ptr(index);
   const length = Arg.length(index);
   const slot = <i32>slotOf(key, length);
@@ -236,12 +241,11 @@ function addKey(index: i32): void {
   else if (compareBytes(firstKey, firstKeyLength, key, length) != 0) severalKeys = true;
   keysSeen++;
   const state = <u32>load<u8>(slotStatesPointer + slot);
-  if ((state & (SlotState.Migrating | SlotState.Importing)) != 0) {
-    const database = databaseAt(ClientState.at(client).database);
-    // An expired key stays where it is until a command runs on it.
-    const e = find(database, slot, key, length);
-    if (e == 0 || isExpired(e)) keysMissing++;
-  }
+  if ((state & (SlotState.Migrating | SlotState.Importing)) == 0 || isShardChannel(row.id)) return;
+  const database = databaseAt(ClientState.at(client).database);
+  // An expired key stays where it is until a command runs on it.
+  const e = find(database, slot, key, length);
+  if (e == 0 || isExpired(e)) keysMissing++;
 }
 
 /** For EXEC: the keys of everything that is queued. */

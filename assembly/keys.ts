@@ -6,7 +6,6 @@ import { Command, CommandFlag } from "./abi";
 import { equalsWord } from "./base/bytes";
 import { Arg, argc } from "./base/frame";
 import { CommandRow } from "./commands";
-import { parsedInt64, parseInt64 } from "./protocol/number";
 
 /** The keys of the command in hand: arguments `first` to `last`, every `step`-th, and one more at `extra`. */
 export class Keys {
@@ -52,10 +51,8 @@ export class Keys {
         if (Keys.first > 0) Keys.extra = 1;
         return;
       case Command.XRead:
-        Keys.streams(1);
-        return;
       case Command.XReadGroup:
-        Keys.streams(4);
+        Keys.streams();
         return;
       case Command.Sort:
         Keys.range(1, 1);
@@ -77,22 +74,49 @@ export class Keys {
   /** A number of keys at argument `at`, the keys behind it. */
   static counted(at: u32): void {
     Keys.range(0, 0);
-    if (at >= argc || !parseInt64(Arg.ptr(at), <i32>Arg.length(at))) return;
-    const count = parsedInt64();
-    if (count < 1 || count > <i64>(argc - at - 1)) return;
+    if (at >= argc) return;
+    const count = leadingNumber(Arg.ptr(at), Arg.length(at));
+    if (count < 1 || count > argc - at - 1) return;
     Keys.range(<i32>at + 1, <i32>at + <i32>count);
   }
 
-  /** Half of what stands behind the word STREAMS. */
-  static streams(from: u32): void {
+  /** Half of what stands behind the word STREAMS, which may be the name of a group or a key as well. */
+  static streams(): void {
     Keys.range(0, 0);
-    for (let i = from; i < argc; i++) {
-      if (!equalsWord(Arg.ptr(i), Arg.length(i), "streams")) continue;
-      const behind = argc - i - 1;
-      if (behind > 0 && (behind & 1) == 0) Keys.range(<i32>i + 1, <i32>(i + behind / 2));
-      return;
+    for (let i: u32 = 1; i < argc; i++) {
+      if (isWord(i, "block") || isWord(i, "count")) i++;
+      else if (isWord(i, "group")) i += 2;
+      else if (isWord(i, "streams")) {
+        const behind = argc - i - 1;
+        if (behind > 0 && (behind & 1) == 0) Keys.range(<i32>i + 1, <i32>(i + behind / 2));
+        return;
+      } else if (!isWord(i, "noack")) return;
     }
   }
+}
+
+function isWord(index: u32, word: string): bool {
+  return equalsWord(Arg.ptr(index), Arg.length(index), word);
+}
+
+/** As C's atoi: blanks, a plus, digits as far as they go; 0 for what is negative or no number. */
+function leadingNumber(ptr: usize, length: u32): u32 {
+  let at: u32 = 0;
+  while (at < length && isBlank(load<u8>(ptr + at))) at++;
+  if (at < length && load<u8>(ptr + at) == 43) at++;
+  let value: u32 = 0;
+  for (; at < length; at++) {
+    const digit = <u32>load<u8>(ptr + at) - 48;
+    if (digit > 9) break;
+    // More keys than a line has arguments: no need to know how many.
+    if (value > 99999999) return u32.MAX_VALUE;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+function isBlank(byte: u32): bool {
+  return byte == 32 || (byte >= 9 && byte <= 13);
 }
 
 /** The key behind the last STORE, or 0. */
