@@ -166,6 +166,8 @@ export enum Setting {
   /** lazyfree-lazy-eviction: evicted keys propagate as UNLINK. */
   LazyEviction = 35,
   ReplicaIgnoreMaxMemory = 36,
+  /** cluster-allow-pubsubshard-when-down. */
+  ClusterAllowPubSubWhenDown = 37,
   Size = 64,
 }
 

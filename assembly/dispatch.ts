@@ -222,6 +222,8 @@ function loop(state: ClientState): i32 {
     ) {
       return Yield.Flush;
     }
+    // Notifications go before the reply to the command that caused them, where the client itself gets some.
+    if ((clientFlags & ClientFlag.Subscribed) != 0 && Streams.events.length > 0) return Yield.Flush;
   }
 }
 

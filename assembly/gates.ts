@@ -176,7 +176,11 @@ function passNodeGates(row: CommandRow, flags: u32, inMulti: bool): Verdict {
 function rejectSubscribed(row: CommandRow): Verdict {
   noteRejected(row);
   beginError();
-  errorText("ERR Can't execute '");
+  if (row.id == Command.Exec) {
+    discardTransaction();
+    errorText("EXECABORT Transaction discarded because of: ");
+  } else errorText("ERR ");
+  errorText("Can't execute '");
   row.writeName();
   errorText(
     "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
@@ -211,6 +215,8 @@ let severalKeys: bool = false;
 let keysSeen: u32 = 0;
 let keysMissing: u32 = 0;
 let crossSlot: bool = false;
+/** A key was a shard channel: it belongs to a slot as keys do, but no slot misses it. */
+let channelsSeen: bool = false;
 
 /** Last key's argument index, from the row's `lastKey`, which counts from the end when negative. */
 export function lastKeyOf(row: CommandRow): i32 {
@@ -219,17 +225,13 @@ export function lastKeyOf(row: CommandRow): i32 {
 
 /** Adds the keys of the command in hand. */
 function addKeys(row: CommandRow): void {
+  if (row.firstKey > 0 && (row.flags & CommandFlag.PubSub) != 0) channelsSeen = true;
   Keys.of(row);
-  for (let i = Keys.first; i > 0 && i <= Keys.last; i += Keys.step) addKey(row, i);
-  if (Keys.extra > 0) addKey(row, Keys.extra);
+  for (let i = Keys.first; i > 0 && i <= Keys.last; i += Keys.step) addKey(i);
+  if (Keys.extra > 0) addKey(Keys.extra);
 }
 
-/** Shard channels belong to slots as keys do, but no slot misses one of them. */
-function isShardChannel(id: u32): bool {
-  return id == Command.SPublish || id == Command.SSubscribe || id == Command.SUnsubscribe;
-}
-
-function addKey(row: CommandRow, index: i32): void {
+function addKey(index: i32): void {
   const key = Arg.ptr(index);
   const length = Arg.length(index);
   const slot = <i32>slotOf(key, length);
@@ -241,7 +243,7 @@ function addKey(row: CommandRow, index: i32): void {
   else if (compareBytes(firstKey, firstKeyLength, key, length) != 0) severalKeys = true;
   keysSeen++;
   const state = <u32>load<u8>(slotStatesPointer + slot);
-  if ((state & (SlotState.Migrating | SlotState.Importing)) == 0 || isShardChannel(row.id)) return;
+  if ((state & (SlotState.Migrating | SlotState.Importing)) == 0 || channelsSeen) return;
   const database = databaseAt(ClientState.at(client).database);
   // An expired key stays where it is until a command runs on it.
   const e = find(database, slot, key, length);
@@ -272,6 +274,7 @@ export function checkOwnership(row: CommandRow): Verdict {
   keysMissing = 0;
   severalKeys = false;
   crossSlot = false;
+  channelsSeen = false;
   if (row.id == Command.Exec) {
     if ((clientFlags & ClientFlag.Multi) == 0) return Verdict.Run;
     addQueuedKeys();
@@ -284,10 +287,11 @@ export function checkOwnership(row: CommandRow): Verdict {
   if (crossSlot) return refuseSlot(row, "CROSSSLOT Keys in request don't hash to the same slot");
   const isWrite = (effectiveFlags(row) & CommandFlag.Write) != 0;
   if ((gates & Gate.ClusterDown) != 0) {
-    if (!Settings.on(Setting.ClusterAllowReadsWhenDown)) {
-      return refuseSlot(row, "CLUSTERDOWN The cluster is down");
-    }
-    if ((row.flags & CommandFlag.Write) != 0) {
+    const setting = channelsSeen
+      ? Setting.ClusterAllowPubSubWhenDown
+      : Setting.ClusterAllowReadsWhenDown;
+    if (!Settings.on(setting)) return refuseSlot(row, "CLUSTERDOWN The cluster is down");
+    if (!channelsSeen && (row.flags & CommandFlag.Write) != 0) {
       return refuseSlot(row, "CLUSTERDOWN The cluster is down and only accepts read commands");
     }
   }
@@ -303,9 +307,8 @@ export function checkOwnership(row: CommandRow): Verdict {
     return severalKeys && keysMissing > 0 ? refuseUnstable(row) : Verdict.Run;
   }
   if ((state & SlotState.Owned) != 0) return Verdict.Run;
-  if ((state & SlotState.OfPrimary) != 0 && (clientFlags & ClientFlag.ReadOnly) != 0 && !isWrite) {
-    return Verdict.Run;
-  }
+  const reads = channelsSeen || (clientFlags & ClientFlag.ReadOnly) != 0;
+  if ((state & SlotState.OfPrimary) != 0 && reads && !isWrite) return Verdict.Run;
   return redirect(row, firstSlot, RedirectKind.Moved);
 }
 

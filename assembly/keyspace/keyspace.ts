@@ -1,13 +1,24 @@
 /** What commands do with keys: look up, write, expire, delete. All writes to the keyspace pass through here. */
-import { ClientFlag, Encoding, Gate, MaxMemoryPolicy, Setting, Stat, ValueType } from "../abi";
+import {
+  ClientFlag,
+  Command,
+  Encoding,
+  Gate,
+  MaxMemoryPolicy,
+  Notify,
+  Setting,
+  Stat,
+  ValueType,
+} from "../abi";
 import { ClientState } from "../base/client";
-import { client, clientFlags, gates, isReplica, now, Settings } from "../base/frame";
+import { client, clientFlags, commandId, gates, isReplica, now, Settings } from "../base/frame";
 import { Stats } from "../base/stats";
 import { Journal } from "../journal";
 import { keySlot } from "../protocol/crc16";
 import { signalReady } from "./blocking";
 import { Database, databaseAt, find, insertSearched, removeFound, replaceFound } from "./database";
 import { Entry, freeEntry, freeValue, newEntry, reshape, withExpiry } from "./entry";
+import { notify } from "./notify";
 import { beforeWrite } from "./watch";
 
 /** The database of the client in hand. */
@@ -80,12 +91,24 @@ function lfuTouched(clock: u32): u32 {
 /** The key's entry for a command that only reads, or 0. Counts hits and misses, stamps the access clock. */
 export function lookupRead(database: Database, slot: u32, key: usize, length: u32): usize {
   const e = lookupQuietly(database, slot, key, length);
-  if (e != 0 && (clientFlags & ClientFlag.NoTouch) == 0) touch(e);
+  if (e != 0 && touches()) touch(e);
   return e;
 }
 
-/** As `lookupRead` without the stamp: for what asks about a key and not for its value (EXISTS, TYPE, TTL, OBJECT). */
+/** CLIENT NO-TOUCH spares the access clocks, except from TOUCH. */
+function touches(): bool {
+  return (clientFlags & ClientFlag.NoTouch) == 0 || commandId == <u32>Command.Touch;
+}
+
+/** As `lookupRead` without the stamp: for what asks about a key and not for its value (EXISTS, TYPE, TTL). */
 export function lookupQuietly(database: Database, slot: u32, key: usize, length: u32): usize {
+  const e = lookupUnnoticed(database, slot, key, length);
+  if (e == 0) notify(Notify.KeyMiss, "keymiss", database.index, key, length);
+  return e;
+}
+
+/** As `lookupQuietly`, but nobody is told of a miss (OBJECT). */
+export function lookupUnnoticed(database: Database, slot: u32, key: usize, length: u32): usize {
   const e = find(database, slot, key, length);
   if (e == 0 || (Entry.expires(e) && expireNow(database, slot, e, false))) {
     Stats.add(Stat.KeyspaceMisses, 1);
@@ -141,6 +164,7 @@ export function deleteExpired(database: Database, slot: u32, e: usize): void {
   Stats.add(Stat.Dirty, 1);
   beforeWrite(database, slot, key, length, true);
   signalGone(database, e);
+  notify(Notify.Expired, "expired", database.index, key, length);
   removeFound(database, slot);
   freeEntry(e);
 }
@@ -167,7 +191,18 @@ export function addEntry(
   const clock = lfuOn ? freshClock() : lruSeconds;
   const e = newEntry(key, length, type, encoding, expireAt, inlineLength, clock);
   insertSearched(database, slot, e);
+  notify(Notify.New, "new", database.index, key, length);
   return e;
+}
+
+/** Puts a whole entry under its key, which `find` has just missed (RENAME, MOVE, COPY, RESTORE). */
+export function insertEntry(database: Database, slot: u32, e: usize): void {
+  const key = Entry.keyPtr(e);
+  const length = Entry.keyLength(e);
+  if (database.table(slot).interest != 0) beforeWrite(database, slot, key, length, false);
+  insertSearched(database, slot, e);
+  signalReady(database.index, key, length);
+  notify(Notify.New, "new", database.index, key, length);
 }
 
 /**

@@ -1,9 +1,10 @@
 /** INCR and its family. Behaviour: Redis 7.0 t_string.c. */
-import { Encoding } from "../abi";
+import { Encoding, Notify } from "../abi";
 import { Arg, slot } from "../base/frame";
 import { Journal } from "../journal";
 import { Entry } from "../keyspace/entry";
 import { currentDatabase, expiryOf, isString, lookupWrite, willChange } from "../keyspace/keyspace";
+import { notify } from "../keyspace/notify";
 import { setBytes, setInteger, View, view, viewInteger } from "../keyspace/string-value";
 import { incrByFloatText, LONG_DOUBLE_TEXT_MAX } from "../protocol/long-double";
 import { parsedInt64, parseInt64 } from "../protocol/number";
@@ -43,6 +44,7 @@ export function incrBy(amount: i64): void {
   } else {
     setInteger(database, slot, Arg.ptr(1), Arg.length(1), e, sum, e == 0 ? -1 : expiryOf(e));
   }
+  notify(Notify.String, "incrby", database.index, Arg.ptr(1), Arg.length(1));
   Writes.one();
   Journal.verbatim(database.index);
   replyInt(sum);
@@ -97,6 +99,7 @@ export function incrByFloat(): void {
   }
   const expireAt = e == 0 ? <i64>-1 : expiryOf(e);
   setBytes(database, slot, Arg.ptr(1), Arg.length(1), e, floatText + 64, <u32>length, expireAt);
+  notify(Notify.String, "incrbyfloat", database.index, Arg.ptr(1), Arg.length(1));
   Writes.one();
   if (Journal.begin(database.index, 4)) {
     Journal.word("SET");

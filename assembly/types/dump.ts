@@ -2,15 +2,20 @@
  * DUMP and RESTORE. A payload is the value's RDB type, the value as in a file, the RDB version (u16, little-endian) and
  * the CRC64 of all that. Behaviour: Redis 7.0 cluster.c.
  */
-import { ClientFlag, LoadStatus } from "../abi";
+import { ClientFlag, LoadStatus, Notify } from "../abi";
 import { equalsWord } from "../base/bytes";
 import { Arg, argc, clientFlags, isReplica, now, Streams, slot } from "../base/frame";
 import { Journal } from "../journal";
-import { signalReady } from "../keyspace/blocking";
-import { Database, find, insertSearched } from "../keyspace/database";
+import { Database, find } from "../keyspace/database";
 import { Entry, freeEntry } from "../keyspace/entry";
-import { currentDatabase, deleteFound, lookupRead, lookupWrite } from "../keyspace/keyspace";
-import { beforeWrite } from "../keyspace/watch";
+import {
+  currentDatabase,
+  deleteFound,
+  insertEntry,
+  lookupRead,
+  lookupWrite,
+} from "../keyspace/keyspace";
+import { notify } from "../keyspace/notify";
 import { parsedInt64, parseInt64 } from "../protocol/number";
 import {
   replyBulk,
@@ -151,6 +156,7 @@ function put(database: Database, e: usize, expires: bool, expireAt: i64): void {
   const obeys = isReplica || (clientFlags & ClientFlag.Internal) != 0;
   if (expires && expireAt <= now && !obeys) {
     if (old != 0) {
+      notify(Notify.Generic, "del", database.index, key, length);
       Writes.one();
       if (Journal.begin(database.index, 2)) {
         Journal.word("DEL");
@@ -162,9 +168,8 @@ function put(database: Database, e: usize, expires: bool, expireAt: i64): void {
     return;
   }
   find(database, slot, key, length);
-  if (database.table(slot).interest != 0) beforeWrite(database, slot, key, length, false);
-  insertSearched(database, slot, e);
-  signalReady(database.index, key, length);
+  insertEntry(database, slot, e);
+  notify(Notify.Generic, "restore", database.index, key, length);
   Writes.one();
   journalRestore(database, expires && !absolute, expireAt);
   replyOk();

@@ -1,5 +1,5 @@
 /** How long keys live: the EXPIRE and TTL families, PERSIST. Behaviour: Redis 7.0 expire.c. */
-import { ClientFlag, Setting } from "../abi";
+import { ClientFlag, Notify, Setting } from "../abi";
 import { equalsWord } from "../base/bytes";
 import { Arg, argc, clientFlags, isReplica, now, Settings, slot } from "../base/frame";
 import { Journal } from "../journal";
@@ -12,6 +12,7 @@ import {
   lookupWrite,
   setExpiry,
 } from "../keyspace/keyspace";
+import { notify } from "../keyspace/notify";
 import { parsedInt64, parseInt64 } from "../protocol/number";
 import {
   beginError,
@@ -101,6 +102,7 @@ export function expire(base: i64, seconds: bool, name: string): void {
   Writes.one();
   if (at <= now && !isReplica && (clientFlags & ClientFlag.Internal) == 0) {
     deleteFound(database, slot, e);
+    notify(Notify.Generic, "del", database.index, Arg.ptr(1), Arg.length(1));
     if (Journal.begin(database.index, 2)) {
       Journal.word(Settings.on(Setting.LazyExpire) ? "UNLINK" : "DEL");
       Journal.bytes(Arg.ptr(1), Arg.length(1));
@@ -110,6 +112,7 @@ export function expire(base: i64, seconds: bool, name: string): void {
   }
   // The past cannot be told from "none" below zero; time zero is as expired as any.
   setExpiry(database, slot, e, max<i64>(at, 0));
+  notify(Notify.Generic, "expire", database.index, Arg.ptr(1), Arg.length(1));
   if (Journal.begin(database.index, 3)) {
     Journal.word("PEXPIREAT");
     Journal.bytes(Arg.ptr(1), Arg.length(1));
@@ -151,6 +154,7 @@ export function persist(): void {
     return;
   }
   setExpiry(database, slot, e, -1);
+  notify(Notify.Generic, "persist", database.index, Arg.ptr(1), Arg.length(1));
   Writes.one();
   Journal.verbatim(database.index);
   replyInt(1);

@@ -1,22 +1,22 @@
 /** Commands on keys of any type. Behaviour: Redis 7.0 db.c. */
-import { ValueType } from "../abi";
+import { Notify, ValueType } from "../abi";
 import { equalsWord } from "../base/bytes";
 import { Arg, argc, clusterEnabled, slot } from "../base/frame";
 import { Journal } from "../journal";
-import { signalReady } from "../keyspace/blocking";
-import { Database, databaseAt, find, insertSearched } from "../keyspace/database";
+import { databaseAt, find } from "../keyspace/database";
 import { duplicate, Entry, renamed } from "../keyspace/entry";
 import {
   currentDatabase,
   deleteFound,
   detachFound,
   freshClock,
+  insertEntry,
   lookupQuietly,
   lookupRead,
   lookupWrite,
   slotOf,
 } from "../keyspace/keyspace";
-import { beforeWrite } from "../keyspace/watch";
+import { notify } from "../keyspace/notify";
 import {
   replyError,
   replyInt,
@@ -38,6 +38,7 @@ export function del(): void {
     const e = lookupWrite(database, keySlot, key, length);
     if (e == 0) continue;
     deleteFound(database, keySlot, e);
+    notify(Notify.Generic, "del", database.index, key, length);
     count++;
   }
   if (count > 0) {
@@ -95,15 +96,6 @@ function sameArguments(a: u32, b: u32): bool {
   );
 }
 
-/** Puts a detached or fresh entry under its key, which `find` has just missed. */
-function insertFresh(database: Database, slot: u32, e: usize): void {
-  if (database.table(slot).interest != 0) {
-    beforeWrite(database, slot, Entry.keyPtr(e), Entry.keyLength(e), false);
-  }
-  insertSearched(database, slot, e);
-  signalReady(database.index, Entry.keyPtr(e), Entry.keyLength(e));
-}
-
 export function rename(onlyNew: bool): void {
   const database = currentDatabase();
   const target = Arg.ptr(2);
@@ -129,7 +121,9 @@ export function rename(onlyNew: bool): void {
   const e = find(database, slot, Arg.ptr(1), Arg.length(1));
   detachFound(database, slot, e);
   find(database, targetSlot, target, targetLength);
-  insertFresh(database, targetSlot, renamed(e, target, targetLength));
+  insertEntry(database, targetSlot, renamed(e, target, targetLength));
+  notify(Notify.Generic, "rename_from", database.index, Arg.ptr(1), Arg.length(1));
+  notify(Notify.Generic, "rename_to", database.index, target, targetLength);
   Writes.one();
   Journal.verbatim(database.index);
   if (onlyNew) replyInt(1);
@@ -184,7 +178,8 @@ export function copy(): void {
   }
   Entry.setClock(made, freshClock());
   find(database, targetSlot, key, length);
-  insertFresh(database, targetSlot, made);
+  insertEntry(database, targetSlot, made);
+  notify(Notify.Generic, "copy_to", database.index, key, length);
   Writes.one();
   Journal.verbatim(source.index);
   replyInt(1);
@@ -212,7 +207,9 @@ export function move(): void {
   const e = find(source, slot, key, length);
   detachFound(source, slot, e);
   find(target, slot, key, length);
-  insertFresh(target, slot, e);
+  insertEntry(target, slot, e);
+  notify(Notify.Generic, "move_from", source.index, key, length);
+  notify(Notify.Generic, "move_to", target.index, key, length);
   Writes.one();
   Journal.verbatim(source.index);
   replyInt(1);

@@ -3,7 +3,7 @@ import { Encoding } from "../abi";
 import { equalsWord } from "../base/bytes";
 import { Arg, now, slot } from "../base/frame";
 import { Entry } from "../keyspace/entry";
-import { currentDatabase, lfuDecayed, lfuPolicy, lookupQuietly } from "../keyspace/keyspace";
+import { currentDatabase, lfuDecayed, lfuPolicy, lookupUnnoticed } from "../keyspace/keyspace";
 import { stringLength } from "../keyspace/string-value";
 import {
   replyArray,
@@ -51,7 +51,7 @@ export function object(): void {
     objectHelp();
     return;
   }
-  const e = lookupQuietly(currentDatabase(), slot, Arg.ptr(2), Arg.length(2));
+  const e = lookupUnnoticed(currentDatabase(), slot, Arg.ptr(2), Arg.length(2));
   if (e == 0) replyNull();
   else if (equalsWord(ptr, length, "refcount")) replyInt(referenceCount(e));
   else if (equalsWord(ptr, length, "encoding")) replyBulkText(encodingName(e));

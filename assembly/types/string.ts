@@ -1,5 +1,5 @@
 /** String commands. Behaviour: Redis 7.0 t_string.c. */
-import { ClientFlag, Encoding, Setting, ValueType } from "../abi";
+import { ClientFlag, Encoding, Notify, Setting, ValueType } from "../abi";
 import { Arg, argc, clientFlags, isReplica, journalOn, now, Settings, slot } from "../base/frame";
 import { canAllocate } from "../base/memory";
 import { Journal } from "../journal";
@@ -16,6 +16,7 @@ import {
   setExpiry,
   slotOf,
 } from "../keyspace/keyspace";
+import { notify } from "../keyspace/notify";
 import { growString, setString, stringLength, View, view } from "../keyspace/string-value";
 import { parsedInt64, parseInt64 } from "../protocol/number";
 import {
@@ -32,6 +33,10 @@ import {
 } from "../protocol/reply";
 import { expiryArgument, Option, options, parseExpiry, parseOptions } from "./string-options";
 import { Writes } from "./writes";
+
+function notifyKey(kind: Notify, event: string, database: Database): void {
+  notify(kind, event, database.index, Arg.ptr(1), Arg.length(1));
+}
 
 /** SET in the form that replicas get: the time absolute, conditions gone as they held. */
 function journalSet(database: Database, value: u32, expireAt: i64, keepTtl: bool): void {
@@ -51,6 +56,7 @@ export function set(): void {
     const database = currentDatabase();
     const e = lookupWrite(database, slot, Arg.ptr(1), Arg.length(1));
     setString(database, slot, Arg.ptr(1), Arg.length(1), e, Arg.ptr(2), Arg.length(2), -1);
+    notifyKey(Notify.String, "set", database);
     Writes.one();
     journalSet(database, 2, -1, false);
     replyOk();
@@ -83,6 +89,8 @@ export function set(): void {
   const keepTtl = (options & Option.KeepTtl) != 0;
   const stored = keepTtl && e != 0 ? expiryOf(e) : expireAt;
   setString(database, slot, Arg.ptr(1), Arg.length(1), e, Arg.ptr(2), Arg.length(2), stored);
+  notifyKey(Notify.String, "set", database);
+  if (expireAt >= 0) notifyKey(Notify.Generic, "expire", database);
   Writes.one();
   journalSet(database, 2, expireAt, keepTtl);
   if (!withGet) replyOk();
@@ -105,6 +113,7 @@ export function setNx(): void {
     return;
   }
   setString(database, slot, Arg.ptr(1), Arg.length(1), 0, Arg.ptr(2), Arg.length(2), -1);
+  notifyKey(Notify.String, "set", database);
   Writes.one();
   journalSet(database, 2, -1, false);
   replyInt(1);
@@ -117,6 +126,8 @@ export function setEx(seconds: bool): void {
   const database = currentDatabase();
   const e = lookupWrite(database, slot, Arg.ptr(1), Arg.length(1));
   setString(database, slot, Arg.ptr(1), Arg.length(1), e, Arg.ptr(3), Arg.length(3), expireAt);
+  notifyKey(Notify.String, "set", database);
+  notifyKey(Notify.Generic, "expire", database);
   Writes.one();
   journalSet(database, 3, expireAt, false);
   replyOk();
@@ -143,6 +154,7 @@ export function getSet(): void {
   replyValue(read);
   const e = lookupWrite(database, slot, Arg.ptr(1), Arg.length(1));
   setString(database, slot, Arg.ptr(1), Arg.length(1), e, Arg.ptr(2), Arg.length(2), -1);
+  notifyKey(Notify.String, "set", database);
   Writes.one();
   journalSet(database, 2, -1, false);
 }
@@ -157,6 +169,7 @@ export function getDel(): void {
   replyValue(e);
   if (e == 0) return;
   deleteFound(database, slot, e);
+  notifyKey(Notify.Generic, "del", database);
   Writes.one();
   if (Journal.begin(database.index, 2)) {
     Journal.word("DEL");
@@ -186,6 +199,7 @@ export function getEx(): void {
     applyExpiry(database, slot, e, expireAt, (options & Option.Absolute) != 0);
   } else if ((options & Option.Persist) != 0 && Entry.expires(e)) {
     setExpiry(database, slot, e, -1);
+    notifyKey(Notify.Generic, "persist", database);
     Writes.one();
     if (Journal.begin(database.index, 2)) {
       Journal.word("PERSIST");
@@ -199,12 +213,14 @@ function applyExpiry(database: Database, slot: u32, e: usize, expireAt: i64, abs
   Writes.one();
   if (absolute && expireAt <= now && !isReplica) {
     deleteFound(database, slot, e);
+    notifyKey(Notify.Generic, "del", database);
     if (!Journal.begin(database.index, 2)) return;
     Journal.word(Settings.on(Setting.LazyExpire) ? "UNLINK" : "DEL");
     Journal.bytes(Arg.ptr(1), Arg.length(1));
     return;
   }
   setExpiry(database, slot, e, expireAt);
+  notifyKey(Notify.Generic, "expire", database);
   if (!Journal.begin(database.index, 3)) return;
   Journal.word("PEXPIREAT");
   Journal.bytes(Arg.ptr(1), Arg.length(1));
@@ -294,6 +310,7 @@ export function mSet(onlyNew: bool): void {
     const keySlot = slotOf(key, length);
     const e = lookupWrite(database, keySlot, key, length);
     setString(database, keySlot, key, length, e, Arg.ptr(i + 1), Arg.length(i + 1), -1);
+    notify(Notify.String, "set", database.index, key, length);
   }
   Writes.many((argc - 1) >> 1);
   if (onlyNew) replyInt(1);
@@ -340,6 +357,7 @@ export function append(): void {
     memory.copy(ptr + had, Arg.ptr(2), added);
     Journal.verbatim(database.index);
   }
+  notifyKey(Notify.String, "append", database);
   Writes.one();
   replyInt(total);
 }
@@ -392,6 +410,7 @@ export function setRange(): void {
   }
   memory.copy(ptr + <usize>offset, Arg.ptr(3), added);
   Journal.verbatim(database.index);
+  notifyKey(Notify.String, "setrange", database);
   Writes.one();
   replyInt(length);
 }

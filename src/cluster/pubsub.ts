@@ -16,9 +16,10 @@ export function publish(context: ClusterContext, event: Publish): void {
   const { myself } = context;
   const shardPrimary = myself.isPrimary ? myself : myself.primary;
   if (shardPrimary === null) return;
+  const whole = context.message(body);
   for (const node of [shardPrimary, ...shardPrimary.replicas]) {
     if (node === myself || node.link === null) continue;
-    context.send(node.link, context.message(body));
+    context.send(node.link, whole);
   }
 }
 

@@ -98,6 +98,15 @@ export const connectionCommands = family(defaults, [
         syntax: "enabled(ON | OFF)",
       },
       {
+        name: "no-touch",
+        arity: 3,
+        flags: "noscript loading stale",
+        since: "7.2.0",
+        complexity: "O(1)",
+        summary: "Has the reads of this connection leave the last-use times of keys as they are",
+        syntax: "enabled(ON | OFF)",
+      },
+      {
         name: "pause",
         arity: -3,
         flags: "admin noscript loading stale",
@@ -191,6 +200,8 @@ UNBLOCK <clientid> [TIMEOUT|ERROR]
     Unblock the specified blocked client.
 NO-EVICT (ON|OFF)
     Protect current client connection from eviction.
+NO-TOUCH (ON|OFF)
+    Have reads of the current connection leave last-use times alone.
 SETINFO <option> <value>
     Set client meta attr. Options are:
     * LIB-NAME: the client lib name.

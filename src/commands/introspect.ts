@@ -86,11 +86,13 @@ export function keysOf(
 ): { readonly found: readonly FoundKey[] } | { readonly error: string } {
   const row = table.lookupLine(argv);
   if (row === undefined) return { error: "ERR Invalid command specified" };
-  if (row.keys.length === 0) return { error: "ERR The command has no key arguments" };
+  // Shard channels have slots as keys have, and are specified like them.
+  const specs = row.keys.filter((spec) => !spec.flags.includes("not_key"));
+  if (specs.length === 0) return { error: "ERR The command has no key arguments" };
   if (!arityFits(row, argv.length)) {
     return { error: "ERR Invalid number of arguments specified for command" };
   }
-  const found = findKeys(row.keys, argv);
+  const found = findKeys(specs, argv);
   if (found === undefined || found.length === 0) {
     const mayBeAbsent = flagNames(row.flags).includes("no_mandatory_keys");
     return {

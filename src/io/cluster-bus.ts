@@ -62,6 +62,7 @@ export class TcpClusterBus implements ClusterBus {
   private readonly links = new Map<LinkId, BusLink>();
   private listeners: Listening[] = [];
   private nextInbound = -1;
+  private encoded: { readonly message: BusMessage; readonly bytes: Uint8Array } | undefined;
   private events: BusEvents | undefined;
 
   /** Opens the bus port on each address; a text is why it cannot be. */
@@ -113,7 +114,7 @@ export class TcpClusterBus implements ClusterBus {
   send(linkId: LinkId, message: BusMessage): void {
     const link = this.links.get(linkId);
     if (link === undefined) return;
-    link.send(encodeMessage(message));
+    link.send(this.encode(message));
     const { events } = this;
     const limit = events?.sendBufferLimit() ?? 0;
     if (limit > 0 && link.waitingBytes > limit) {
@@ -121,6 +122,15 @@ export class TcpClusterBus implements ClusterBus {
       // Not from inside the effects of another event.
       queueMicrotask(() => events?.onSendBufferExceeded(linkId, bytes));
     }
+  }
+
+  /** A broadcast comes once per link, and is encoded once. */
+  private encode(message: BusMessage): Uint8Array {
+    const { encoded } = this;
+    if (encoded?.message === message) return encoded.bytes;
+    const bytes = encodeMessage(message);
+    this.encoded = { message, bytes };
+    return bytes;
   }
 
   closeLink(linkId: LinkId): void {

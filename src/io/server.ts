@@ -15,6 +15,7 @@ import { ClusterRuntime, clusterOptions } from "../node/cluster.ts";
 import { clusterHandlers } from "../node/commands/cluster.ts";
 import { connectionHandlers } from "../node/commands/connection.ts";
 import { memoryHandlers } from "../node/commands/memory.ts";
+import { pubSubHandlers } from "../node/commands/pubsub.ts";
 import { serverHandlers } from "../node/commands/server.ts";
 import { Node, type ShutdownRequest } from "../node/node.ts";
 import { applySettings } from "../node/settings.ts";
@@ -144,6 +145,7 @@ class Server {
     this.node.addHandlers(connectionHandlers);
     this.node.addHandlers(serverHandlers);
     this.node.addHandlers(memoryHandlers);
+    this.node.addHandlers(pubSubHandlers);
     this.data = openDataServices(this.node);
     this.listener = new Listener(this.node);
   }

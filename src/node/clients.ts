@@ -15,6 +15,8 @@ export class ClientRegistry {
       readonly engine: Engine;
       readonly configuration: Configuration;
       readonly rowOf: (id: Command) => CommandRow | undefined;
+      /** Channels, patterns and shard channels that a client listens to. */
+      readonly subscriptionsOf: (client: Client) => readonly [number, number, number];
     },
   ) {}
 
@@ -102,6 +104,7 @@ export class ClientRegistry {
     const flags = word(Field.Flags);
     const queryLength = word(Field.QueryLength);
     const multi = (flags & ClientFlag.Multi) === 0 ? -1 : word(Field.QueuedCount);
+    const [channels, patterns, shardChannels] = this.modules.subscriptionsOf(client);
     const fields = [
       `id=${client.id}`,
       `addr=${client.link.remoteAddress}`,
@@ -112,9 +115,9 @@ export class ClientRegistry {
       `idle=${Math.max(0, Math.floor((nowMs - client.lastActiveMs) / 1000))}`,
       `flags=${flagLetters(client, flags)}`,
       `db=${word(Field.Database)}`,
-      "sub=0",
-      "psub=0",
-      "ssub=0",
+      `sub=${channels}`,
+      `psub=${patterns}`,
+      `ssub=${shardChannels}`,
       `multi=${multi}`,
       `qbuf=${queryLength}`,
       `qbuf-free=${Math.max(0, word(Field.QueryCapacity) - queryLength)}`,

@@ -296,8 +296,11 @@ export class ClusterRuntime implements ClusterHooks, BusEvents {
         node.engine.flush(-1, false);
         return;
       case "deliverPublish":
+        if (effect.sharded) node.publisher.publishToShard(effect.channel, effect.message);
+        else node.publisher.publish(effect.channel, effect.message);
+        return;
       case "deliverModule":
-        // Nobody here subscribes yet, and no module of ours speaks over the bus.
+        // No module of ours speaks over the bus.
         return;
       case "reply":
         this.adminReply = effect.reply;
@@ -324,8 +327,16 @@ export class ClusterRuntime implements ClusterHooks, BusEvents {
   }
 
   private publishSlots(slots: readonly SlotState[]): void {
-    const bytes = this.node.engine.slotStatesView();
-    for (const state of slots) bytes[state.slot] = slotBits(state);
+    const { engine, publisher } = this.node;
+    const bytes = engine.slotStatesView();
+    const left = new Set<number>();
+    for (const state of slots) {
+      const bits = slotBits(state);
+      // As in Redis also when the slot goes to our replica or our primary (clusterDelSlot).
+      if ((((bytes[state.slot] as number) ^ bits) & ownerBits) !== 0) left.add(state.slot);
+      bytes[state.slot] = bits;
+    }
+    if (left.size > 0) publisher.leaveSlots(left);
   }
 
   private deleteKeys(slots: readonly number[]): void {
@@ -353,6 +364,10 @@ export class ClusterRuntime implements ClusterHooks, BusEvents {
     const owner = queries.endpointOfSlot(slot, true);
     if (owner === null) return "CLUSTERDOWN Hash slot not served";
     return `MOVED ${slot} ${owner.host}:${owner.port}`;
+  }
+
+  publish(channel: Uint8Array, message: Uint8Array, sharded: boolean): void {
+    this.tell({ kind: "publish", channel, message, sharded });
   }
 
   get linkCount(): number {
@@ -414,6 +429,8 @@ export class ClusterRuntime implements ClusterHooks, BusEvents {
     this.modules.store.close();
   }
 }
+
+const ownerBits = SlotBit.Owned | SlotBit.OfPrimary | SlotBit.Unbound;
 
 /** A slot's state as the engine's byte. */
 function slotBits(state: SlotState): number {

@@ -129,6 +129,7 @@ export class Cron {
     } while (expired > expireSliceKeys * acceptable && elapsed < Math.min(expireSliceMs, budgetMs));
     node.stats.expireCycleMs += elapsed;
     node.takeJournal();
+    node.takeEvents();
     const leftMs = budgetMs - elapsed;
     if (expired <= expireSliceKeys * acceptable) return;
     if (leftMs <= 0) {

@@ -269,12 +269,12 @@ export class Execution {
     engine.replyTaken();
   }
 
-  /** What happened to keys since the last time: for clients that wait for them. */
+  /** What happened to keys since the last time: for clients that wait for them, and for subscribers. */
   takeEvents(): void {
-    const { blocked } = this.node;
+    const { blocked, publisher } = this.node;
     takeKeyEvents(this.engine, {
       onReady: (database, key) => blocked.noteReady(database, key),
-      onNotify: () => undefined,
+      onNotify: (database, key, _kind, event) => publisher.notify(database, key, event),
     });
   }
 
@@ -534,6 +534,8 @@ export class Execution {
     const { row } = resolved;
     const handler = this.node.handlerOf(id);
     assert(handler !== undefined, `no handler for "${row.fullName}"`);
+    // What happened before comes before what this command does.
+    if (engine.eventsLength > 0) this.takeEvents();
     const call = new HostCall(this.node, client, id, row, argv, insideExec, this.nowMs);
     client.hostCommand = row.fullName;
     const reply = handler(call);

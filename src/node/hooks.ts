@@ -67,6 +67,8 @@ export interface ClusterHooks {
   /** Connections on the bus, and the bytes they hold. */
   readonly linkCount: number;
   readonly linkBytes: number;
+  /** A client's PUBLISH or, `sharded`, SPUBLISH for the other nodes that may have subscribers. */
+  publish(channel: Uint8Array, message: Uint8Array, sharded: boolean): void;
   cron(nowMs: number): void;
   /** Input comes in after `Node.stallDeadlineMs`: nothing was done for longer than the node timeout. */
   onStalled(): void;

@@ -23,6 +23,7 @@ import {
 } from "./hooks.ts";
 import { Latencies } from "./latencies.ts";
 import { PauseControl } from "./pause.ts";
+import { Publisher } from "./publisher.ts";
 import type { Shutdown } from "./shutdown.ts";
 import { Slowlog } from "./slowlog.ts";
 import { ServerStats } from "./stats.ts";
@@ -101,6 +102,7 @@ export class Node {
   readonly pauses = new PauseControl();
   readonly waits = new Waits();
   readonly blocked: BlockedClients;
+  readonly publisher: Publisher;
   readonly cron: Cron;
   private readonly execution: Execution;
   /** Subcommands of DEBUG by name. */
@@ -119,7 +121,12 @@ export class Node {
   /** Orderly end of the process; set by the composition root. */
   shutdown: Shutdown | undefined;
   /** Read on every call, so kept out of the configuration's map; see `settings.ts`. */
-  readonly tuning = { slowlogMicroseconds: 10_000, slowlogLengthMax: 128, trackLatency: true };
+  readonly tuning = {
+    slowlogMicroseconds: 10_000,
+    slowlogLengthMax: 128,
+    trackLatency: true,
+    notifyEvents: 0,
+  };
 
   private readonly rows: (CommandRow | undefined)[] = [];
   private readonly handlers: (Handler | undefined)[] = [];
@@ -132,13 +139,19 @@ export class Node {
     this.blocked = new BlockedClients(engine);
     this.cron = new Cron(this);
     this.execution = new Execution(this);
+    this.publisher = new Publisher(this);
     this.runId = system.randomHex(40);
     this.replication = new StandaloneReplication(
       system.randomHex(40),
       () => system.randomHex(40),
       () => configuration.get("repl-backlog-size"),
     );
-    this.clients = new ClientRegistry({ engine, configuration, rowOf: (id) => this.rows[id] });
+    this.clients = new ClientRegistry({
+      engine,
+      configuration,
+      rowOf: (id) => this.rows[id],
+      subscriptionsOf: (client) => this.publisher.countsOf(client),
+    });
     for (const row of commands.rows) this.rows[commandId(row.name)] = row;
     engine.setCommands(commands.engineRows());
   }
@@ -215,6 +228,7 @@ export class Node {
     client.held = [];
     this.clients.remove(client);
     this.blocked.remove(client);
+    this.publisher.forget(client);
     // The engine still works on the client in hand; `Execution` frees it.
     if (!this.execution.isCurrent(client)) this.engine.freeClient(client.handle);
     client.onClosed?.();
@@ -228,6 +242,11 @@ export class Node {
   }
 
   // The call: see `execution.ts`.
+
+  /** This client's input is in hand. */
+  isCurrent(client: Client): boolean {
+    return this.execution.isCurrent(client);
+  }
 
   /** Bytes from a client's connection. The view is not kept unless the client must wait. */
   receive(client: Client, chunk: Uint8Array): void {

@@ -1,4 +1,4 @@
-import { ClientFlag, Gate, MaxMemoryPolicy, Setting } from "../../assembly/abi.ts";
+import { ClientFlag, Gate, MaxMemoryPolicy, Notify, Setting } from "../../assembly/abi.ts";
 import type { DirectiveName } from "../config/directives.ts";
 import type { Node } from "./node.ts";
 
@@ -19,6 +19,7 @@ const engineSettings = [
   ["replica-read-only", Setting.ReplicaReadOnly],
   ["cluster-enabled", Setting.ClusterEnabled],
   ["cluster-allow-reads-when-down", Setting.ClusterAllowReadsWhenDown],
+  ["cluster-allow-pubsubshard-when-down", Setting.ClusterAllowPubSubWhenDown],
   ["active-expire-effort", Setting.ActiveExpireEffort],
   ["maxmemory-eviction-tenacity", Setting.EvictionTenacity],
   ["lazyfree-lazy-eviction", Setting.LazyEviction],
@@ -44,6 +45,23 @@ const policies: Readonly<Record<string, MaxMemoryPolicy>> = {
   "volatile-lfu": MaxMemoryPolicy.VolatileLfu,
   "volatile-random": MaxMemoryPolicy.VolatileRandom,
   "volatile-ttl": MaxMemoryPolicy.VolatileTtl,
+};
+
+const notifyLetters: Readonly<Record<string, Notify>> = {
+  K: Notify.Keyspace,
+  E: Notify.Keyevent,
+  g: Notify.Generic,
+  $: Notify.String,
+  l: Notify.List,
+  s: Notify.Set,
+  h: Notify.Hash,
+  z: Notify.SortedSet,
+  x: Notify.Expired,
+  e: Notify.Evicted,
+  t: Notify.Stream,
+  m: Notify.KeyMiss,
+  d: Notify.Module,
+  n: Notify.New,
 };
 
 /**
@@ -81,6 +99,16 @@ export function applySettings(node: Node): void {
     node.tuning.slowlogLengthMax = configuration.get("slowlog-max-len");
     node.tuning.trackLatency = configuration.get("latency-tracking");
     node.slowlog.trim(node.tuning.slowlogLengthMax);
+  });
+  listen(["notify-keyspace-events"], () => {
+    let wanted = 0;
+    for (const letter of configuration.get("notify-keyspace-events")) {
+      wanted |= notifyLetters[letter] ?? 0;
+    }
+    // Without a channel to publish to, nothing is noted either.
+    if ((wanted & (Notify.Keyspace | Notify.Keyevent)) === 0) wanted = 0;
+    node.tuning.notifyEvents = wanted;
+    engine.set(Setting.NotifyEvents, wanted);
   });
   listen(["loglevel"], () => {
     node.log.level = configuration.get("loglevel");

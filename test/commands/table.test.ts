@@ -25,6 +25,8 @@ test("every top-level command has an id of its own", () => {
 test("the last fixed key lies within the least number of arguments", () => {
   for (const row of everyRow) {
     const least = Math.abs(row.arity);
+    // SUNSUBSCRIBE without a channel is about all of them.
+    if (row.name === "sunsubscribe") continue;
     expect(row.range.first < least, row.fullName).toBe(true);
     if (row.range.last > 0) expect(row.range.last < least, row.fullName).toBe(true);
     if (row.range.first > 0) expect(row.range.step > 0, row.fullName).toBe(true);
@@ -37,8 +39,9 @@ test("no command both reads and writes, and writes are never called reads by the
     expect(writes && (row.flags & CommandFlag.ReadOnly) !== 0, row.fullName).toBe(false);
     // PFCOUNT may renew the count that is kept in the value.
     if (row.name === "pfcount") continue;
-    const changes = row.keys.some((spec) => spec.flags[0] !== "RO");
-    if (row.keys.length > 0) expect(changes, row.fullName).toBe(writes);
+    const keys = row.keys.filter((spec) => !spec.flags.includes("not_key"));
+    const changes = keys.some((spec) => spec.flags[0] !== "RO");
+    if (keys.length > 0) expect(changes, row.fullName).toBe(writes);
   }
 });
 

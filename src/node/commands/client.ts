@@ -32,7 +32,8 @@ export const clientHandler: Handler = container({
   getname: (call) => (call.client.name === "" ? nullValue : bulk(call.client.name)),
   setinfo: setInfo,
   reply: replyMode,
-  "no-evict": noEvict,
+  "no-evict": (call) => switchFlag(call, ClientFlag.NoEvict),
+  "no-touch": (call) => switchFlag(call, ClientFlag.NoTouch),
   pause,
   unpause,
   unblock,
@@ -200,10 +201,10 @@ function replyMode(call: HostCall): HostReply {
   }
 }
 
-function noEvict(call: HostCall): ReplyValue {
+function switchFlag(call: HostCall, flag: ClientFlag): ReplyValue {
   const word = call.word(2);
   if (word !== "on" && word !== "off") return syntaxError;
-  call.node.engine.setClientFlag(call.client.handle, ClientFlag.NoEvict, word === "on");
+  call.node.engine.setClientFlag(call.client.handle, flag, word === "on");
   return ok;
 }
 

@@ -138,6 +138,7 @@ function reset(call: HostCall): ReplyValue {
   }
   node.engine.resetClient(client.handle);
   client.name = "";
+  node.publisher.forget(client);
   client.kind = "normal";
   client.user = "default";
   client.authenticated = node.configuration.get("requirepass") === "";

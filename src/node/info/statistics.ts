@@ -31,9 +31,9 @@ export function statistics(node: Node): string[] {
     "current_eviction_exceeded_time:0",
     `keyspace_hits:${engine.stat(Stat.KeyspaceHits)}`,
     `keyspace_misses:${engine.stat(Stat.KeyspaceMisses)}`,
-    "pubsub_channels:0",
-    "pubsub_patterns:0",
-    "pubsubshard_channels:0",
+    `pubsub_channels:${node.publisher.channels.size}`,
+    `pubsub_patterns:${node.publisher.patterns.size}`,
+    `pubsubshard_channels:${node.publisher.shardChannels.size}`,
     // Snapshots are taken without a fork.
     "latest_fork_usec:0",
     "total_forks:0",

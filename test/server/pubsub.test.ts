@@ -1,0 +1,236 @@
+/** Publish and subscribe: the same bytes as redis-server sends, in both protocols. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describeWithTools } from "../support/oracle.ts";
+import { encodeCommand, type RespClient } from "../support/resp-client.ts";
+import { startServer, type TestServer, until } from "../support/server.ts";
+import { Shared } from "./support.ts";
+
+/** Lines for client `s` (subscribes) and `q` (publishes); each is sent alone and its answers awaited. */
+const scripts: readonly (readonly (readonly ["s" | "q", string])[])[] = [
+  [
+    ["s", "UNSUBSCRIBE"],
+    ["s", "PUNSUBSCRIBE x"],
+    ["s", "SUNSUBSCRIBE"],
+    ["s", "SUNSUBSCRIBE a b"],
+    ["s", "SUBSCRIBE a a b"],
+    ["s", "PSUBSCRIBE a*"],
+    ["s", "SSUBSCRIBE a c"],
+    ["q", "PUBLISH a hi"],
+    ["q", "PUBLISH nobody hi"],
+    ["q", "SPUBLISH a hi"],
+    ["q", "PUBSUB NUMSUB a b none"],
+    ["q", "PUBSUB NUMSUB"],
+    ["q", "PUBSUB NUMPAT"],
+    ["q", "PUBSUB CHANNELS b*"],
+    ["q", "PUBSUB CHANNELS b* c"],
+    ["q", "PUBSUB SHARDCHANNELS [c]"],
+    ["q", "PUBSUB SHARDNUMSUB a none"],
+    ["q", "PUBSUB WHAT"],
+    ["q", "PUBSUB HELP"],
+    ["s", "PING"],
+    ["s", "PING x"],
+    ["s", "GET a"],
+    ["s", "CLIENT REPLY OFF"],
+    ["q", "PUBLISH b x"],
+    ["s", "UNSUBSCRIBE a zz"],
+    ["s", "UNSUBSCRIBE"],
+    ["s", "PUNSUBSCRIBE"],
+    ["s", "GET a"],
+    ["s", "SUNSUBSCRIBE c a"],
+    ["s", "CLIENT REPLY ON"],
+    ["s", "GET a"],
+  ],
+  [
+    ["s", "MULTI"],
+    ["s", "SUBSCRIBE a"],
+    ["s", "PUBLISH a x"],
+    ["s", "EXEC"],
+    ["q", "PUBLISH a y"],
+    ["s", "RESET"],
+    ["q", "PUBLISH a y"],
+    ["s", "PING"],
+    ["s", "MULTI"],
+    ["s", "SSUBSCRIBE a"],
+    ["s", "SUNSUBSCRIBE a"],
+    ["s", "UNSUBSCRIBE"],
+    ["s", "EXEC"],
+  ],
+  [
+    ["s", "CLIENT REPLY OFF"],
+    ["s", "SUBSCRIBE a b"],
+    ["q", "PUBLISH b x"],
+    ["s", "UNSUBSCRIBE a b"],
+    ["s", "CLIENT REPLY ON"],
+    ["s", "CLIENT REPLY SKIP"],
+    ["s", "SUBSCRIBE a"],
+    ["s", "SUBSCRIBE b"],
+    ["s", "QUIT"],
+    ["q", "PUBLISH a x"],
+  ],
+  [
+    ["s", "SUBSCRIBE"],
+    ["s", "SPUBLISH a"],
+    ["s", "PUBLISH a b c"],
+    ["s", "PUBSUB NUMPAT a"],
+    ["s", "PUBSUB"],
+    ["s", "SUBSCRIBE a"],
+    ["s", "EXEC"],
+    ["s", "MULTI"],
+    ["s", "HELLO 2"],
+    ["s", "PUBLISH a self"],
+  ],
+];
+
+describeWithTools(["redis-server"], "pub/sub equals redis-server's", () => {
+  const servers: TestServer[] = [];
+
+  beforeAll(async () => {
+    servers.push(await startServer(), await startServer({ real: true }));
+  });
+  afterAll(async () => {
+    for (const server of servers) await server.stop();
+  });
+
+  for (const protocol of [2, 3]) {
+    test(`RESP${protocol}`, async () => {
+      for (const script of scripts) {
+        const [ours, theirs] = await Promise.all(
+          servers.map((server) => transcript(server, protocol, script)),
+        );
+        expect(ours).toEqual(theirs as string[]);
+      }
+    });
+  }
+});
+
+/** What each line brought to both clients. */
+async function transcript(
+  server: TestServer,
+  protocol: number,
+  script: readonly (readonly ["s" | "q", string])[],
+): Promise<string[]> {
+  const told: string[] = [];
+  const clients = { s: new Listener(), q: new Listener() };
+  for (const client of [clients.s, clients.q]) await client.open(server.port);
+  await clients.s.say(`HELLO ${protocol}`);
+  for (const [who, line] of script) {
+    const answer = await clients[who].say(line);
+    // What the other one got came in the same turn.
+    if (who === "q") await Bun.sleep(5);
+    told.push(`${who} ${line} => ${answer} ${who === "q" ? clients.s.take() : ""}`);
+  }
+  clients.s.close();
+  clients.q.close();
+  return told;
+}
+
+/** A connection that shows every byte. */
+class Listener {
+  private text = "";
+  private socket: Awaited<ReturnType<typeof Bun.connect>> | undefined;
+  private closed = false;
+
+  async open(port: number): Promise<void> {
+    this.socket = await Bun.connect({
+      hostname: "127.0.0.1",
+      port,
+      socket: {
+        data: (_, chunk) => {
+          this.text += chunk.toString("latin1");
+        },
+        close: () => {
+          this.closed = true;
+        },
+      },
+    });
+  }
+
+  /** Sends a line and answers what came until nothing more does. */
+  say(line: string): Promise<string> {
+    return this.sayAll([line]);
+  }
+
+  async sayAll(lines: readonly string[]): Promise<string> {
+    this.text = "";
+    this.socket?.write(Buffer.concat(lines.map((line) => encodeCommand(line.split(" ")))));
+    let before = "";
+    await until(async () => {
+      before = this.text;
+      await Bun.sleep(8);
+      return this.text === before || this.closed;
+    });
+    return this.take().replace(/id\r\n:\d+/, "id");
+  }
+
+  take(): string {
+    const { text } = this;
+    this.text = "";
+    return text;
+  }
+
+  close(): void {
+    this.socket?.end();
+  }
+}
+
+const shared = new Shared();
+
+describe("pub/sub", () => {
+  const listen = async (...args: string[]): Promise<RespClient> => {
+    const client = await shared.server.connect();
+    await client.must(...args);
+    return client;
+  };
+
+  test("messages are bytes, and arrive in the order in which they were sent", async () => {
+    const client = await shared.server.connect({ binary: true });
+    const channel = new Uint8Array([0, 255, 13, 10]);
+    await client.must("SUBSCRIBE", channel);
+    const messages = Array.from({ length: 500 }, (_, index) => `message ${index}`);
+    const counts = await shared.client.pipeline(messages.map((text) => ["PUBLISH", channel, text]));
+    expect(counts).toEqual(messages.map(() => 1));
+    for (const text of messages) {
+      const [, from, body] = (await client.next()) as Uint8Array[];
+      expect(from).toEqual(channel);
+      expect(Buffer.from(body as Uint8Array).toString()).toBe(text);
+    }
+    const large = new Uint8Array(3_000_000).fill(7);
+    expect(await shared.call("PUBLISH", channel, large)).toBe(1);
+    expect(((await client.next()) as Uint8Array[])[2]).toEqual(large);
+    client.close();
+  });
+
+  test("what a client is sent keeps its order with its own replies", async () => {
+    const client = new Listener();
+    await client.open(shared.server.port);
+    await client.say("HELLO 3");
+    await client.say("SUBSCRIBE own");
+    const lines = [
+      "PUBLISH own 1",
+      "GET none",
+      "PUBLISH own 2",
+      "UNSUBSCRIBE own",
+      "PUBLISH own 3",
+    ];
+    const said = await client.sayAll(lines);
+    const message = (text: string): string => `>3|$7|message|$3|own|$1|${text}|`;
+    const end = ">3|$11|unsubscribe|$3|own|:0|";
+    expect(said.replaceAll("\r\n", "|")).toBe(`${message("1")}:1|_|${message("2")}:1|${end}:0|`);
+    client.close();
+  });
+
+  test("INFO, CLIENT LIST and CLIENT KILL TYPE pubsub", async () => {
+    const client = await listen("SUBSCRIBE", "c1");
+    await client.must("PSUBSCRIBE", "p*");
+    await client.must("SSUBSCRIBE", "s1");
+    const info = await shared.info("stats");
+    expect(info.get("pubsub_channels")).toBe("1");
+    expect(info.get("pubsub_patterns")).toBe("1");
+    expect(info.get("pubsubshard_channels")).toBe("1");
+    const line = String(await shared.call("CLIENT", "LIST", "TYPE", "pubsub"));
+    expect(line).toContain(" flags=P db=0 sub=1 psub=1 ssub=1 ");
+    expect(await shared.call("CLIENT", "KILL", "TYPE", "pubsub")).toBe(1);
+    await client.untilClosed();
+    expect((await shared.info("stats")).get("pubsub_channels")).toBe("0");
+  });
+});
