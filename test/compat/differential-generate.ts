@@ -262,7 +262,7 @@ function scansByType(step: Step): boolean {
   return step.args.some((arg) => arg.toLowerCase() === "type");
 }
 
-function choose(rows: readonly Weighted[], source: Source): string[] {
+export function choose(rows: readonly Weighted[], source: Source): string[] {
   let total = 0;
   for (const [weight] of rows) total += weight;
   let at = (source.prng.uint32() / 0x1_0000_0000) * total;
