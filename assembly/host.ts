@@ -11,11 +11,14 @@ import { refreshStats } from "./dispatch";
 import { endUnit, Journal } from "./journal";
 import { releaseWaits } from "./keyspace/blocking";
 import {
+  BUCKET,
   countDatabases,
   databaseAt,
+  databaseBytes,
   databaseExists,
   find,
   initDatabases,
+  SLOT_COUNT,
 } from "./keyspace/database";
 import { Entry } from "./keyspace/entry";
 import { Evicted, evict } from "./keyspace/eviction";
@@ -69,6 +72,14 @@ export function clientSetFlag(ptr: usize, flag: u32, on: i32): void {
 
 export function keyCount(index: u32): u32 {
   return databaseExists(index) ? databaseAt(index).keys : 0;
+}
+
+export function tableBytes(index: u32): u32 {
+  if (!databaseExists(index)) return 0;
+  const database = databaseAt(index);
+  let buckets: u32 = 0;
+  for (let slot: u32 = 0; slot < SLOT_COUNT; slot++) buckets += database.table(slot).bucketCount;
+  return <u32>databaseBytes() + buckets * BUCKET;
 }
 
 export function expiresCount(index: u32): u32 {

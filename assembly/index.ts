@@ -29,6 +29,7 @@ export {
   init,
   keyCount,
   listKeysInSlot,
+  tableBytes,
 } from "./host";
 export { park } from "./input";
 export { journalAppend, journalForgetDatabase, journalTaken } from "./journal";

@@ -15,9 +15,9 @@ const PLACE_BYTES: u32 = 5;
 
 /**
  * Looks at the key that is argument `index` of the host command in hand, without touching it; an expired key counts
- * as long as it is there. The output region holds the words of `Inspect`. Answers 0 when there is no key.
+ * as long as it is there. Of large values `samples` elements are measured (0: all). The output region holds the words of `Inspect`. Answers 0 when there is no key.
  */
-export function inspect(index: u32, serialize: i32): i32 {
+export function inspect(index: u32, serialize: i32, samples: u32): i32 {
   const database = databaseAt(ClientState.at(client).database);
   const key = Arg.ptr(index);
   const length = Arg.length(index);
@@ -29,7 +29,7 @@ export function inspect(index: u32, serialize: i32): i32 {
   const at = output.room((<usize>Inspect.Size) << 2);
   store<u32>(at, Entry.type(e), Inspect.Type << 2);
   store<u32>(at, Entry.encoding(e), Inspect.Encoding << 2);
-  store<u32>(at, <u32>(usableSize(e) + valueBytes(e, 5)) + PLACE_BYTES, Inspect.Bytes << 2);
+  store<u32>(at, <u32>(usableSize(e) + valueBytes(e, samples)) + PLACE_BYTES, Inspect.Bytes << 2);
   store<u32>(at, idleSeconds(e), Inspect.IdleSeconds << 2);
   store<u32>(at, <u32>referenceCount(e), Inspect.References << 2);
   store<u32>(at, isString(e) ? stringLength(e) : 0, Inspect.ValueLength << 2);

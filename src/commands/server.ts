@@ -282,9 +282,49 @@ SLEEP <seconds>
         summary: "Estimates the bytes that a key and its value take",
         syntax: "key#0 [SAMPLES count:integer]",
       },
+      {
+        name: "doctor",
+        arity: 2,
+        tips: "nondeterministic_output request_policy:all_shards response_policy:special",
+        since: "4.0.0",
+        complexity: "O(1)",
+        summary: "Tells what is wrong with the use of memory",
+      },
+      {
+        name: "malloc-stats",
+        arity: 2,
+        tips: "nondeterministic_output request_policy:all_shards response_policy:special",
+        since: "4.0.0",
+        complexity: "Depends on how much memory is allocated, could be slow",
+        summary: "Shows the figures of the allocator",
+      },
+      {
+        name: "purge",
+        arity: 2,
+        tips: "request_policy:all_shards response_policy:all_succeeded",
+        since: "4.0.0",
+        complexity: "Depends on how much memory is allocated, could be slow",
+        summary: "Gives free memory back to the system",
+      },
+      {
+        name: "stats",
+        arity: 2,
+        tips: "nondeterministic_output request_policy:all_shards response_policy:special",
+        since: "4.0.0",
+        complexity: "O(1)",
+        summary: "Shows what memory is used for",
+      },
       helpRow("4.0.0"),
     ],
     help: `
+DOCTOR
+    Return memory problems reports.
+MALLOC-STATS
+    Return internal statistics report from the memory allocator.
+PURGE
+    Attempt to purge dirty pages for reclamation by the allocator.
+STATS
+    Return information about the memory usage of the server.
 USAGE <key> [SAMPLES <count>]
     Return memory in bytes used by <key> and its value. Nested values are
     sampled up to <count> times (default: 5, 0 means sample all).

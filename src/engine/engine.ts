@@ -373,6 +373,11 @@ export class Engine {
     return this.wasm.keyCount(database);
   }
 
+  /** Bytes that a database takes beside its keys and values. */
+  tableBytes(database: number): number {
+    return this.wasm.tableBytes(database) >>> 0;
+  }
+
   expiresCount(database: number): number {
     return this.wasm.expiresCount(database);
   }
@@ -485,8 +490,8 @@ export class Engine {
    * What MEMORY USAGE and DEBUG OBJECT ask of the key that is argument `index` of the host command in hand; with
    * `serialize` also its length in an RDB file. Undefined when there is no such key.
    */
-  inspect(index: number, serialize = false): KeyFacts | undefined {
-    if (this.wasm.inspect(index, serialize ? 1 : 0) === 0) return undefined;
+  inspect(index: number, serialize = false, samples = 5): KeyFacts | undefined {
+    if (this.wasm.inspect(index, serialize ? 1 : 0, samples) === 0) return undefined;
     const first = this.frameWord(Frame.OutputPtr) / 4;
     const word = (at: Inspect): number => this.memory.words[first + at] as number;
     return {

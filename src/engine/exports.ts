@@ -74,6 +74,8 @@ export interface EngineExports {
   /** Appends one command for the host: database or -1, then bytes already in RESP at `ptr`. */
   journalAppend(database: number, ptr: number, length: number): number;
 
+  /** Bytes of the slot tables of a database, and of their directory. */
+  tableBytes(index: number): number;
   keyCount(database: number): number;
   expiresCount(database: number): number;
   averageTtl(database: number): number;
@@ -93,7 +95,7 @@ export interface EngineExports {
    * Facts about the key that is argument `index` of the host command in hand into the output region: see `Inspect`.
    * With `serialize` also the value's length in an RDB file. 0: no key.
    */
-  inspect(index: number, serialize: number): number;
+  inspect(index: number, serialize: number, samples: number): number;
   /** DEBUG DIGEST of all databases: 20 bytes into the output region. */
   digest(): number;
   /** DEBUG DIGEST-VALUE of one key: 20 bytes into the output region, zeros (and 0) when there is no such key. */

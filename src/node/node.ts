@@ -113,6 +113,8 @@ export class Node {
   lastSaveMs: number;
   readonly runId: string;
   readonly startedMs: number;
+  /** Slot tables that the engine began with: they count as memory of the start. */
+  readonly startupTableBytes: number;
   /** Set before the first client is accepted; see `hooks.ts`. */
   replication: ReplicationHooks;
   cluster: ClusterHooks | undefined;
@@ -135,6 +137,7 @@ export class Node {
   constructor(readonly modules: NodeModules) {
     const { clock, system, engine, configuration, commands } = modules;
     this.startedMs = clock.nowMs();
+    this.startupTableBytes = engine.stat(Stat.TableMemory);
     this.lastSaveMs = this.startedMs;
     this.blocked = new BlockedClients(engine);
     this.cron = new Cron(this);

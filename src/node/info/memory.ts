@@ -29,7 +29,7 @@ export function memoryFacts(node: Node): MemoryFacts {
   const startup = engine.stat(Stat.StartupMemory);
   const overhead =
     startup +
-    engine.stat(Stat.TableMemory) +
+    Math.max(0, engine.stat(Stat.TableMemory) - node.startupTableBytes) +
     engine.stat(Stat.ClientMemory) +
     node.replication.bufferBytes.total;
   return {
