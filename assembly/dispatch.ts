@@ -9,6 +9,7 @@ import {
   Frame,
   Gate,
   Region,
+  Setting,
   SlotState,
   Stat,
   Yield,
@@ -32,6 +33,7 @@ import {
   replyAt,
   replyBase,
   replyLost,
+  Settings,
   Streams,
   setClient,
   setCommand,
@@ -121,6 +123,7 @@ export function resume(ptr: usize, nowMs: f64): i32 {
     const keep = yielded == Yield.Host ? afterCommand(state) : afterRefusal(state);
     if (!keep) return finish(Yield.Close);
   } else if ((clientFlags & ClientFlag.Closing) != 0) return finish(Yield.Close);
+  if (replyAt != replyBase && hearsItself()) return finish(Yield.Flush);
   return finish(loop(state));
 }
 
@@ -222,9 +225,17 @@ function loop(state: ClientState): i32 {
     ) {
       return Yield.Flush;
     }
-    // Notifications go before the reply to the command that caused them, where the client itself gets some.
-    if ((clientFlags & ClientFlag.Subscribed) != 0 && Streams.events.length > 0) return Yield.Flush;
+    if (hearsItself()) return Yield.Flush;
   }
+}
+
+/**
+ * The client may get the notifications that its own commands cause: as they go out before what the region holds, it
+ * may hold no more than the reply of one command.
+ */
+function hearsItself(): bool {
+  const flags = clientFlags & (ClientFlag.Subscribed | ClientFlag.Executing);
+  return flags == ClientFlag.Subscribed && Settings.on(Setting.NotifyEvents);
 }
 
 /** Clients that wait for keys which are ready now come first, before the next command. */

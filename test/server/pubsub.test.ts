@@ -1,8 +1,9 @@
 /** Publish and subscribe: the same bytes as redis-server sends, in both protocols. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { describeWithTools } from "../support/oracle.ts";
-import { encodeCommand, type RespClient } from "../support/resp-client.ts";
-import { startServer, type TestServer, until } from "../support/server.ts";
+import type { RespClient } from "../support/resp-client.ts";
+import { startServer, type TestServer } from "../support/server.ts";
+import { RawConnection } from "./raw-connection.ts";
 import { Shared } from "./support.ts";
 
 /** Lines for client `s` (subscribes) and `q` (publishes); each is sent alone and its answers awaited. */
@@ -110,7 +111,7 @@ async function transcript(
   script: readonly (readonly ["s" | "q", string])[],
 ): Promise<string[]> {
   const told: string[] = [];
-  const clients = { s: new Listener(), q: new Listener() };
+  const clients = { s: new RawConnection(), q: new RawConnection() };
   for (const client of [clients.s, clients.q]) await client.open(server.port);
   await clients.s.say(`HELLO ${protocol}`);
   for (const [who, line] of script) {
@@ -122,55 +123,6 @@ async function transcript(
   clients.s.close();
   clients.q.close();
   return told;
-}
-
-/** A connection that shows every byte. */
-class Listener {
-  private text = "";
-  private socket: Awaited<ReturnType<typeof Bun.connect>> | undefined;
-  private closed = false;
-
-  async open(port: number): Promise<void> {
-    this.socket = await Bun.connect({
-      hostname: "127.0.0.1",
-      port,
-      socket: {
-        data: (_, chunk) => {
-          this.text += chunk.toString("latin1");
-        },
-        close: () => {
-          this.closed = true;
-        },
-      },
-    });
-  }
-
-  /** Sends a line and answers what came until nothing more does. */
-  say(line: string): Promise<string> {
-    return this.sayAll([line]);
-  }
-
-  async sayAll(lines: readonly string[]): Promise<string> {
-    this.text = "";
-    this.socket?.write(Buffer.concat(lines.map((line) => encodeCommand(line.split(" ")))));
-    let before = "";
-    await until(async () => {
-      before = this.text;
-      await Bun.sleep(8);
-      return this.text === before || this.closed;
-    });
-    return this.take().replace(/id\r\n:\d+/, "id");
-  }
-
-  take(): string {
-    const { text } = this;
-    this.text = "";
-    return text;
-  }
-
-  close(): void {
-    this.socket?.end();
-  }
 }
 
 const shared = new Shared();
@@ -201,7 +153,7 @@ describe("pub/sub", () => {
   });
 
   test("what a client is sent keeps its order with its own replies", async () => {
-    const client = new Listener();
+    const client = new RawConnection();
     await client.open(shared.server.port);
     await client.say("HELLO 3");
     await client.say("SUBSCRIBE own");

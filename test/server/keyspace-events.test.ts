@@ -1,0 +1,278 @@
+/** Keyspace notifications: the same commands bring the same events in the same order as from redis-server. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { describeWithTools } from "../support/oracle.ts";
+import type { Reply, RespClient } from "../support/resp-client.ts";
+import { startServer, type TestServer } from "../support/server.ts";
+import { RawConnection } from "./raw-connection.ts";
+
+/** Each line is a command; `~ n` waits n milliseconds. */
+const lines = `
+DEBUG SET-ACTIVE-EXPIRE 0
+SET a 1
+SET a 2
+SET a 3 EX 100
+SET a 4 KEEPTTL
+SET a 5 NX
+SET b 5 XX
+SET b 5 NX GET
+SET b 6 GET PX 100000
+SETNX a 1
+SETNX c 1
+SETEX c 100 x
+PSETEX d 100000 x
+GETSET a z
+GETSET e z
+GET none
+GET a
+MGET a none b gone
+STRLEN none
+GETRANGE none 0 1
+LCS a none
+GETDEL none
+GETDEL e
+GETEX none
+GETEX a
+GETEX a EX 100
+GETEX a PERSIST
+GETEX a PERSIST
+GETEX a EXAT 1
+MSET a 1 m1 2 m2 3
+MSETNX m1 1 m9 1
+MSETNX m3 1 m4 1
+INCR n
+DECR n
+INCRBY n 5
+DECRBY n2 5
+INCRBYFLOAT n 1.5
+INCRBYFLOAT n3 1.5
+INCR m9x
+INCR c
+APPEND p x
+APPEND p y
+SETRANGE p 4 z
+SETRANGE q 4 z
+SETRANGE r 0
+EXISTS a none
+TYPE none
+TTL none
+PTTL a
+EXPIRETIME none
+TOUCH none a
+OBJECT ENCODING none
+OBJECT ENCODING a
+DUMP none
+EXPIRE none 10
+EXPIRE a 100
+EXPIRE a 50 GT
+PEXPIRE a 100000
+EXPIREAT a 9999999999
+PEXPIREAT a 9999999999000
+PERSIST a
+PERSIST a
+EXPIRE m1 -1
+PEXPIREAT m2 1
+RENAME a b
+RENAME none b
+RENAMENX b c
+RENAMENX b fresh
+RENAME fresh fresh
+COPY fresh copy
+COPY fresh copy
+COPY fresh copy REPLACE
+COPY none copy REPLACE
+COPY fresh other DB 3
+MOVE copy 3
+MOVE copy 3
+SELECT 3
+MOVE other 0
+SET in3 1 PX 100000
+DEL in3 none copy
+SELECT 0
+UNLINK other fresh none
+DEL none
+RESTORE rest 0 \\x00\\x01x\\x0a\\x00XXXXXXXX
+MULTI
+SET t 1
+GET none
+INCR t
+DEL t
+EXEC
+SET lazy v PX 1
+~ 20
+GET lazy
+SET lazy v PX 1
+~ 20
+SET lazy w
+SET lazy v PX 1
+~ 20
+DEL lazy
+SET lazy v PX 1
+~ 20
+EXISTS lazy
+SET l1 v PX 1
+SET l2 v
+~ 20
+RENAME l2 l1
+SET l3 v PX 1
+~ 20
+COPY l3 l4
+RANDOMKEY
+KEYS l*
+FLUSHDB
+FLUSHALL
+SET s 1
+SWAPDB 0 1
+CONFIG SET notify-keyspace-events K$
+SET k1 v EX 100
+DEL k1
+CONFIG SET notify-keyspace-events Egx
+SET k1 v EX 100
+DEL k1
+CONFIG SET notify-keyspace-events gx$
+SET k1 v EX 100
+CONFIG SET notify-keyspace-events KEn
+SET k1 v EX 100
+SET k2 v EX 100
+RENAME k2 k3
+CONFIG SET notify-keyspace-events KEm
+GET none
+SET k1 v
+CONFIG SET notify-keyspace-events KEA
+SET k4 v
+GET none
+DEBUG SET-ACTIVE-EXPIRE 1
+CONFIG SET notify-keyspace-events KEAmn
+`
+  .trim()
+  .split("\n");
+
+describeWithTools(["redis-server"], "keyspace notifications equal redis-server's", () => {
+  const servers: TestServer[] = [];
+
+  beforeAll(async () => {
+    const args = ["--notify-keyspace-events", "KEAmn", "--enable-debug-command", "yes"];
+    servers.push(await startServer({ args }), await startServer({ real: true, args }));
+  });
+  afterAll(async () => {
+    for (const server of servers) await server.stop();
+  });
+
+  test("of the commands on strings and on keys of any type", async () => {
+    const [ours, theirs] = await Promise.all(servers.map((server) => eventsOf(server, lines)));
+    for (const [index, line] of lines.entries()) {
+      expect(`${line}: ${ours?.[index]}`).toBe(`${line}: ${theirs?.[index]}`);
+    }
+  });
+
+  test("of RESTORE", async () => {
+    const [ours, theirs] = await Promise.all(
+      servers.map(async (server) => {
+        const client = await server.connect({ binary: true });
+        await client.must("SET", "source", "value");
+        const payload = (await client.must("DUMP", "source")) as Uint8Array;
+        const listener = await Events.open(server);
+        await listener.take();
+        await client.must("RESTORE", "target", 0, payload);
+        await client.must("RESTORE", "target", 100_000, payload, "REPLACE");
+        await client.must("RESTORE", "target", 1, payload, "REPLACE", "ABSTTL");
+        await client.must("RESTORE", "target", 1, payload, "REPLACE", "ABSTTL");
+        const events = await listener.take();
+        listener.close();
+        client.close();
+        return events;
+      }),
+    );
+    expect(ours).toBe(theirs as string);
+    expect(ours).toContain("restore");
+  });
+
+  test("of keys that expire with nobody asking for them", async () => {
+    const [ours, theirs] = await Promise.all(
+      servers.map(async (server) => {
+        const listener = await Events.open(server);
+        const client = await server.connect();
+        await client.must("SELECT", 5);
+        await client.must("SET", "soon", "v", "PX", 5);
+        await Bun.sleep(400);
+        const events = await listener.take();
+        listener.close();
+        client.close();
+        return events;
+      }),
+    );
+    expect(ours).toBe(theirs as string);
+    expect(ours).toContain("__keyevent@5__:expired soon");
+  });
+
+  test("a subscriber hears of its own commands before their replies", async () => {
+    const heard = await Promise.all(
+      servers.map(async (server) => {
+        const client = new RawConnection();
+        await client.open(server.port);
+        await client.say("HELLO 3");
+        const own = [
+          "PSUBSCRIBE __key*",
+          "SET x 1",
+          "GET x",
+          "PING",
+          "INCR x",
+          "GET none",
+          "DEL x",
+        ];
+        const text = await client.sayAll([...own, "PUNSUBSCRIBE", "SET x 1", "DEL x"]);
+        client.close();
+        return text.replaceAll("\r\n", "|");
+      }),
+    );
+    expect(heard[0]).toBe(heard[1] as string);
+  });
+});
+
+/** What each line brought to a client that listens to everything. */
+async function eventsOf(server: TestServer, commands: readonly string[]): Promise<string[]> {
+  const client = await server.connect();
+  const listener = await Events.open(server);
+  const told: string[] = [];
+  for (const line of commands) {
+    const words = line.split(" ");
+    if (words[0] === "~") await Bun.sleep(Number(words[1]));
+    else await client.call(...words);
+    told.push(await listener.take());
+  }
+  client.close();
+  listener.close();
+  return told;
+}
+
+class Events {
+  private marks = 0;
+
+  private constructor(
+    private readonly client: RespClient,
+    private readonly publisher: RespClient,
+  ) {}
+
+  static async open(server: TestServer): Promise<Events> {
+    const client = await server.connect();
+    await client.must("PSUBSCRIBE", "__key*__:*");
+    return new Events(client, await server.connect());
+  }
+
+  /** Everything up to now. */
+  async take(): Promise<string> {
+    const mark = String(++this.marks);
+    await this.publisher.must("PUBLISH", "__key__:mark", mark);
+    const events: string[] = [];
+    for (;;) {
+      const [, , channel, message] = (await this.client.next()) as Reply[];
+      if (channel === "__key__:mark") {
+        if (message === mark) return events.join(", ");
+      } else events.push(`${channel} ${message}`);
+    }
+  }
+
+  close(): void {
+    this.client.close();
+    this.publisher.close();
+  }
+}
