@@ -1,7 +1,8 @@
 /** Commands of the data types but strings: the rows of each stand in a file of its own, `differential-<type>.ts`. */
+import { bitmapCommands } from "./differential-bitmap.ts";
 import type { Weighted } from "./differential-commands.ts";
 
-export const typeCommands: readonly Weighted[] = [];
+export const typeCommands: readonly Weighted[] = [...bitmapCommands];
 
 /** Thresholds so low that values change their encoding all the time. */
 export const tinyEncodings: readonly (readonly [directive: string, value: string])[] = [
