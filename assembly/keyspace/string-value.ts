@@ -1,5 +1,5 @@
 /** String values inside entries: reading them as bytes, writing them, growing them in place. */
-import { Encoding, Interest, ValueType } from "../abi";
+import { Encoding, ValueType } from "../abi";
 import { copyBytes } from "../base/bytes";
 import { ClientState } from "../base/client";
 import { client } from "../base/frame";
@@ -143,14 +143,37 @@ export function makeRaw(database: Database, slot: u32, e: usize): usize {
     return e;
   }
   if (encoding != Encoding.Int) return e;
-  // A snapshot must not find the entry elsewhere than where it has looked.
-  if ((database.table(slot).interest & Interest.Snapshot) != 0) willChange(database, slot, e);
   view(e, 0);
   const length = View.length;
   const made = reshape(e, ValueType.String, Encoding.InlineRaw, expiryOf(e), length, 0);
   copyBytes(Entry.inlinePtr(made), View.ptr, length);
   replaceFound(database, slot, made);
   return made;
+}
+
+/**
+ * Gives the string just found an allocation of its own, with room for `spare` bytes behind it, and tells nobody, as
+ * `makeRaw`. Not for integers. Answers the allocation {u32 length, bytes}, or 0 when memory is short.
+ */
+export function ownRaw(database: Database, slot: u32, e: usize, spare: u32): usize {
+  if (Entry.encoding(e) == Encoding.Raw) {
+    const raw = Entry.pointer(e);
+    const length = load<u32>(raw);
+    if (<usize>length + spare + RAW_HEADER <= usableSize(raw)) return raw;
+    const size = <usize>length + spare + RAW_HEADER;
+    if (!canAllocate(size)) return 0;
+    const grown = resize(raw, <usize>length + RAW_HEADER, size);
+    store<usize>(Entry.payload(e), grown);
+    return grown;
+  }
+  const length = Entry.inlineLength(e);
+  const raw = alloc(<usize>length + spare + RAW_HEADER);
+  store<u32>(raw, length);
+  copyBytes(raw + RAW_HEADER, Entry.inlinePtr(e), length);
+  const made = reshape(e, ValueType.String, Encoding.Raw, expiryOf(e), 0, 0);
+  store<usize>(Entry.payload(made), raw);
+  replaceFound(database, slot, made);
+  return raw;
 }
 
 export function setInteger(

@@ -1,8 +1,9 @@
 /** Commands of the data types but strings: the rows of each stand in a file of its own, `differential-<type>.ts`. */
 import { bitmapCommands } from "./differential-bitmap.ts";
 import type { Weighted } from "./differential-commands.ts";
+import { hyperLogLogCommands } from "./differential-hyperloglog.ts";
 
-export const typeCommands: readonly Weighted[] = [...bitmapCommands];
+export const typeCommands: readonly Weighted[] = [...bitmapCommands, ...hyperLogLogCommands];
 
 /** Thresholds so low that values change their encoding all the time. */
 export const tinyEncodings: readonly (readonly [directive: string, value: string])[] = [

@@ -59,7 +59,7 @@ export function debugCommands(): Map<string, DebugCommand> {
     ["error", [3, 3, (call) => error(call.bytes(2))]],
     ["log", [3, 3, log]],
     ["leak", [3, 3, () => ok]],
-    ["object", [3, 4, debugObject]],
+    ["object", [3, 3, debugObject]],
     ["digest-value", [2, Number.POSITIVE_INFINITY, debugDigestValue]],
     ["digest", [2, 2, (call) => simple(call.node.engine.digest())]],
     ["populate", [3, 5, populate]],
