@@ -8,6 +8,7 @@ import { processTitleBytesMax } from "../base/limits.ts";
 import type { NodeSystem, ProcessUsage } from "../node/node.ts";
 import { replaceFile, systemErrorText } from "./disk.ts";
 import { loadReleaseMemory, type ReleaseMemory } from "./release-memory.ts";
+import { LoopTurnMeter } from "./turn-meter.ts";
 
 /** Set in the environment of the process that `daemonize` started. */
 const daemonMark = "ATOLL_DAEMON";
@@ -33,6 +34,7 @@ export function nodeSystem(options: {
       setTimeout(action, milliseconds);
     },
     releaseMemory: lazyRelease(),
+    turnMeter: new LoopTurnMeter(),
   };
 }
 

@@ -27,6 +27,7 @@ import { Publisher } from "./publisher.ts";
 import type { Shutdown } from "./shutdown.ts";
 import { Slowlog } from "./slowlog.ts";
 import { ServerStats } from "./stats.ts";
+import type { TurnMeter } from "./turns.ts";
 import { Waits } from "./waits.ts";
 
 /** What the node needs of the machine around it; `src/io` and `main.ts` provide it. */
@@ -48,6 +49,7 @@ export interface NodeSystem {
   replaceFile(path: string, text: string): string | undefined;
   after(milliseconds: number, action: () => void): void;
   /** Gives pages of the engine's memory back to the system; undefined where that is impossible. */
+  readonly turnMeter?: TurnMeter;
   readonly releaseMemory?:
     | ((memory: Uint8Array, address: number, length: number) => boolean)
     | undefined;

@@ -19,6 +19,7 @@ import {
 import { helpReply } from "../../commands/introspect.ts";
 import { type HostCall, notAnInteger, subcommandSyntaxError, syntaxError } from "../call.ts";
 import { isLocal } from "../client.ts";
+import { debugTurnLength } from "../turns.ts";
 import { debugDigestValue, debugObject } from "./debug-keys.ts";
 
 /**
@@ -66,6 +67,7 @@ export function debugCommands(): Map<string, DebugCommand> {
     ["set-active-expire", [3, 3, setActiveExpire]],
     ["change-repl-id", [2, 2, changeReplicationId]],
     ["pause-cron", [3, 3, pauseCron]],
+    ["turn-length", [3, 3, debugTurnLength]],
     ["protocol", [3, 3, protocol]],
     ["htstats", [3, 4, tableStatistics]],
   ]);
