@@ -199,6 +199,12 @@ export function closeReplyGap(offset: usize, count: u32): void {
   replyAt -= GAP_BYTES - header;
 }
 
+/** As `closeReplyGap`, for a set: RESP3 has a type of its own for it. */
+export function closeSetGap(offset: usize, count: u32): void {
+  closeReplyGap(offset, count);
+  if (resp3 && !replyLost) store<u8>(replyBase + offset, 126);
+}
+
 export function replyReserve(bytes: usize): usize {
   if (!canReply(bytes) || !roomReply(bytes)) return 0;
   const target = replyAt;

@@ -28,6 +28,20 @@ export function encodingName(e: usize): string {
     case Encoding.InlineRaw:
     case Encoding.Raw:
       return "raw";
+    case Encoding.Listpack:
+      return "listpack";
+    case Encoding.Quicklist:
+      return "quicklist";
+    case Encoding.IntSet:
+      return "intset";
+    case Encoding.HashTable:
+      return "hashtable";
+    case Encoding.SkipList:
+      return "skiplist";
+    case Encoding.Stream:
+      return "stream";
+    case Encoding.ListpackEx:
+      return "listpackex";
     default:
       return unreachable();
   }

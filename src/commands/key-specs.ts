@@ -73,6 +73,12 @@ export function unknownKeys(flags: string, notes: string): KeySpec {
   return { ...range(0, 0, 0, flags, notes), begin: { type: "unknown" }, find: { type: "unknown" } };
 }
 
+/** As many keys as argument `index` says, behind it. */
+export function countedKeys(index: number, flags: string): KeySpec {
+  const find: FindKeys = { type: "keynum", countAt: 0, firstAt: 1, step: 1 };
+  return { ...key(index, flags), find };
+}
+
 export function range(
   index: number,
   last: number,
