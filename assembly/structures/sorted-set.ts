@@ -1,0 +1,247 @@
+/** A sorted set in hand, whichever its encoding: what commands do with it. */
+import { Encoding } from "../abi";
+import { free } from "../base/memory";
+import { dictFind, dictRemoveFound } from "./dict";
+import {
+  Lp,
+  lpCount,
+  lpDelete,
+  lpFind,
+  lpFirst,
+  lpNext,
+  lpPrev,
+  lpRead,
+  lpSafeToAdd,
+  lpSeek,
+  newListpack,
+} from "./listpack";
+import {
+  insertRecord,
+  OrderedSet,
+  Place,
+  placeAfter,
+  placeBefore,
+  RECORD_SCORE,
+  Record,
+  rankOfLex,
+  rankOfRecord,
+  rankOfScore,
+  recordAt,
+  removeRank,
+  removeRecord,
+  seekRank,
+} from "./ordered-set";
+import {
+  insertPair,
+  pairsBeforeLex,
+  pairsBelow,
+  pairsUpToLex,
+  rankOfPair,
+  scoreAt,
+} from "./sorted-set-listpack";
+import {
+  addSearched,
+  BigSortedSet,
+  bigOfListpack,
+  listpackOfBig,
+  newBig,
+  sortedSetCount,
+  sortedSetFreeSome,
+} from "./sorted-set-value";
+
+/** The set in hand. Whoever changes it writes `encoding` and `ptr` back to the entry. */
+export class Z {
+  static encoding: u32 = 0;
+  static ptr: usize = 0;
+  /** What `find` has found: its record, or its place in the listpack. */
+  static found: usize = 0;
+  /** The score of what was found. */
+  static score: f64 = 0;
+
+  static open(encoding: u32, ptr: usize): void {
+    Z.encoding = encoding;
+    Z.ptr = ptr;
+  }
+
+  /** A new, empty set. */
+  static create(big: bool): void {
+    Z.encoding = big ? <u32>Encoding.SkipList : <u32>Encoding.Listpack;
+    Z.ptr = big ? newBig() : newListpack(64);
+  }
+
+  @inline static isBig(): bool {
+    return Z.encoding != <u32>Encoding.Listpack;
+  }
+
+  static count(): u32 {
+    return sortedSetCount(Z.encoding, Z.ptr);
+  }
+
+  static find(member: usize, length: u32): bool {
+    if (Z.isBig()) {
+      Z.found = dictFind(BigSortedSet.of(Z.ptr).dict, member, length);
+      if (Z.found != 0) Z.score = Record.score(Z.found);
+    } else {
+      Z.found = lpFind(Z.ptr, lpFirst(Z.ptr), member, length, 1);
+      if (Z.found != 0) Z.score = scoreAt(lpNext(Z.ptr, Z.found));
+    }
+    return Z.found != 0;
+  }
+
+  /** Whether a listpack of `count` members, the longest of `length` bytes, may take `bytes` more. */
+  static fits(count: u32, length: u32, entriesMax: f64, valueMax: f64): bool {
+    return <f64>count <= entriesMax && <f64>length <= valueMax;
+  }
+
+  /** Adds a member that `find` has just missed. False: memory does not suffice. */
+  static add(member: usize, length: u32, score: f64, entriesMax: f64, valueMax: f64): bool {
+    if (!Z.isBig()) {
+      const small =
+        <f64>(lpCount(Z.ptr) >> 1) + 1 <= entriesMax &&
+        <f64>length <= valueMax &&
+        lpSafeToAdd(Z.ptr, length);
+      if (small) {
+        Z.ptr = insertPair(Z.ptr, member, length, score);
+        return true;
+      }
+      const big = bigOfListpack(Z.ptr);
+      if (big == 0) return false;
+      free(Z.ptr);
+      Z.open(Encoding.SkipList, big);
+      dictFind(BigSortedSet.of(big).dict, member, length);
+    }
+    addSearched(BigSortedSet.of(Z.ptr), member, length, score);
+    return true;
+  }
+
+  /** Gives the member just found, whose bytes the caller has, another score. */
+  static setScore(member: usize, length: u32, score: f64): void {
+    if (Z.isBig()) {
+      const big = BigSortedSet.of(Z.ptr);
+      removeRecord(big, Z.found);
+      store<f64>(Z.found, score, RECORD_SCORE);
+      insertRecord(big, Z.found);
+      return;
+    }
+    Z.ptr = lpDelete(Z.ptr, Z.found, 2);
+    Z.ptr = insertPair(Z.ptr, member, length, score);
+  }
+
+  /** Removes the member just found. */
+  static removeFound(): void {
+    if (!Z.isBig()) {
+      Z.ptr = lpDelete(Z.ptr, Z.found, 2);
+      return;
+    }
+    const big = BigSortedSet.of(Z.ptr);
+    const record = dictRemoveFound(big.dict);
+    removeRecord(big, record);
+    free(record);
+  }
+
+  static rankOfFound(): u32 {
+    if (Z.isBig()) return rankOfRecord(OrderedSet.at(Z.ptr), Z.found);
+    return rankOfPair(Z.ptr, Z.found);
+  }
+
+  /** Removes `count` members from the rank on. */
+  static removeRange(rank: u32, count: u32): void {
+    if (count == 0) return;
+    if (!Z.isBig()) {
+      Z.ptr = lpDelete(Z.ptr, lpSeek(Z.ptr, <i32>(rank << 1)), count << 1);
+      return;
+    }
+    const big = BigSortedSet.of(Z.ptr);
+    for (; count > 0; count--) {
+      const record = removeRank(big, rank);
+      dictFind(big.dict, Record.member(record), Record.length(record));
+      dictRemoveFound(big.dict);
+      free(record);
+    }
+  }
+
+  /** How many members have a score below (`passEqual`: or equal to) it. */
+  static rankOfScore(score: f64, passEqual: bool): u32 {
+    if (Z.isBig()) return rankOfScore(OrderedSet.at(Z.ptr), score, passEqual);
+    return pairsBelow(Z.ptr, score, passEqual);
+  }
+
+  /** How many members stand before the bytes; of a listpack, those at ranks below `from` are passed over unseen. */
+  static rankOfLex(from: u32, ptr: usize, length: u32, passEqual: bool): u32 {
+    if (Z.isBig()) return rankOfLex(OrderedSet.at(Z.ptr), ptr, length, passEqual);
+    return pairsBeforeLex(Z.ptr, from, ptr, length, passEqual);
+  }
+
+  /** As `rankOfLex`, looking from the end: the same where all scores are equal. */
+  static endOfLex(end: u32, ptr: usize, length: u32, passEqual: bool): u32 {
+    if (Z.isBig()) return rankOfLex(OrderedSet.at(Z.ptr), ptr, length, passEqual);
+    return pairsUpToLex(Z.ptr, end, ptr, length, passEqual);
+  }
+
+  /** Makes a big set a listpack. `bytes`: of its members. */
+  static pack(bytes: usize): void {
+    const lp = listpackOfBig(Z.ptr, bytes);
+    sortedSetFreeSome(Encoding.SkipList, Z.ptr, u32.MAX_VALUE);
+    Z.open(Encoding.Listpack, lp);
+  }
+
+  static drop(): void {
+    sortedSetFreeSome(Z.encoding, Z.ptr, u32.MAX_VALUE);
+  }
+}
+
+/** A walk over the members of one set, from a rank on, either way. The set must not change meanwhile. */
+export class Walk {
+  static member: usize = 0;
+  static length: u32 = 0;
+  static score: f64 = 0;
+  static big: bool = false;
+  static reverse: bool = false;
+  /** The listpack, or 0. */
+  static lp: usize = 0;
+  /** The next element's place: in the listpack, or its leaf. 0: the end. */
+  static next: usize = 0;
+  static index: u32 = 0;
+
+  /** Begins at the rank in the set in hand. */
+  static start(rank: u32, reverse: bool): void {
+    Walk.big = Z.isBig();
+    Walk.reverse = reverse;
+    Walk.lp = Z.ptr;
+    Walk.next = 0;
+    if (rank >= Z.count()) return;
+    if (Walk.big) {
+      seekRank(OrderedSet.at(Z.ptr), rank);
+      Walk.next = Place.leaf;
+      Walk.index = Place.index;
+    } else Walk.next = lpSeek(Z.ptr, <i32>(rank << 1));
+  }
+
+  /** The next member into `member`, `length`, `score`; false: there is none. */
+  static step(): bool {
+    const at = Walk.next;
+    if (at == 0) return false;
+    if (Walk.big) {
+      const record = recordAt(at, Walk.index);
+      Walk.member = Record.member(record);
+      Walk.length = Record.length(record);
+      Walk.score = Record.score(record);
+      if (Walk.reverse) placeBefore(at, Walk.index);
+      else placeAfter(at, Walk.index);
+      Walk.next = Place.leaf;
+      Walk.index = Place.index;
+      return true;
+    }
+    const scoreElement = lpNext(Walk.lp, at);
+    Walk.score = scoreAt(scoreElement);
+    lpRead(at);
+    Walk.member = Lp.ptr;
+    Walk.length = Lp.length;
+    if (!Walk.reverse) Walk.next = lpNext(Walk.lp, scoreElement);
+    else {
+      const before = lpPrev(Walk.lp, at);
+      Walk.next = before == 0 ? 0 : lpPrev(Walk.lp, before);
+    }
+    return true;
+  }
+}
