@@ -22,7 +22,10 @@ import {
   leadingExponent,
   NUMBER_DECIMAL,
   NUMBER_FINITE,
+  NUMBER_HUGE,
   NUMBER_INFINITE,
+  NUMBER_INVALID,
+  NUMBER_NAN,
   NUMBER_ZERO,
   numberIsNegative,
   scanNumber,
@@ -79,6 +82,36 @@ export function parseDouble(ptr: usize, length: i32): bool {
     return true;
   } else return false;
   if (value == 0 || value == Infinity) return false;
+  parsedValue = numberIsNegative() ? -value : value;
+  return true;
+}
+
+/**
+ * As C's `strtod` with the whole text used up, which is how ranges of scores are read: spaces may lead, nothing at all
+ * is 0, a number too large is infinite and one too small 0. The text ends at a zero byte. False: not a number, or NaN.
+ */
+export function parseBound(ptr: usize, length: i32): bool {
+  let end = 0;
+  while (end < length && load<u8>(ptr + <usize>end) != 0) end++;
+  if (end == 0) {
+    parsedValue = 0;
+    return true;
+  }
+  let at = 0;
+  while (at < end) {
+    const byte = <u32>load<u8>(ptr + <usize>at);
+    if (byte != 32 && byte - 9 > 4) break;
+    at++;
+  }
+  if (parseDouble(ptr + <usize>at, end - at)) return true;
+  const kind = scanNumber(ptr + <usize>at, end - at, false);
+  if (kind == NUMBER_INVALID || kind == NUMBER_NAN) return false;
+  let value: f64 = 0;
+  if (kind == NUMBER_HUGE) value = Infinity;
+  else if (kind == NUMBER_DECIMAL) {
+    convertDecimal();
+    value = roundToDouble();
+  } else if (kind == NUMBER_FINITE) value = roundToDouble();
   parsedValue = numberIsNegative() ? -value : value;
   return true;
 }

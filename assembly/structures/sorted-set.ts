@@ -1,16 +1,18 @@
 /** A sorted set in hand, whichever its encoding: what commands do with it. */
 import { Encoding } from "../abi";
-import { free } from "../base/memory";
+import { canAllocate, free } from "../base/memory";
+import { writeInt64 } from "../protocol/number";
 import { dictFind, dictRemoveFound } from "./dict";
 import {
   Lp,
+  lpBytes,
   lpCount,
   lpDelete,
   lpFind,
   lpFirst,
+  lpGet,
   lpNext,
   lpPrev,
-  lpRead,
   lpSafeToAdd,
   lpSeek,
   newListpack,
@@ -49,6 +51,9 @@ import {
   sortedSetFreeSome,
 } from "./sorted-set-value";
 
+/** The walk's own text of an integer: it stays while other listpacks are read. */
+const integerText: usize = memory.data(32, 16);
+
 /** The set in hand. Whoever changes it writes `encoding` and `ptr` back to the entry. */
 export class Z {
   static encoding: u32 = 0;
@@ -86,11 +91,6 @@ export class Z {
       if (Z.found != 0) Z.score = scoreAt(lpNext(Z.ptr, Z.found));
     }
     return Z.found != 0;
-  }
-
-  /** Whether a listpack of `count` members, the longest of `length` bytes, may take `bytes` more. */
-  static fits(count: u32, length: u32, entriesMax: f64, valueMax: f64): bool {
-    return <f64>count <= entriesMax && <f64>length <= valueMax;
   }
 
   /** Adds a member that `find` has just missed. False: memory does not suffice. */
@@ -185,6 +185,12 @@ export class Z {
     Z.open(Encoding.Listpack, lp);
   }
 
+  /** Whether memory suffices to make a listpack a big set, which `add` may have to. */
+  static canConvert(): bool {
+    if (Z.isBig()) return true;
+    return canAllocate((lpBytes(Z.ptr) << 1) + ((<usize>lpCount(Z.ptr)) << 5));
+  }
+
   static drop(): void {
     sortedSetFreeSome(Z.encoding, Z.ptr, u32.MAX_VALUE);
   }
@@ -234,9 +240,14 @@ export class Walk {
     }
     const scoreElement = lpNext(Walk.lp, at);
     Walk.score = scoreAt(scoreElement);
-    lpRead(at);
-    Walk.member = Lp.ptr;
-    Walk.length = Lp.length;
+    lpGet(at);
+    if (Lp.isInteger) {
+      Walk.member = integerText;
+      Walk.length = <u32>writeInt64(integerText, Lp.value);
+    } else {
+      Walk.member = Lp.ptr;
+      Walk.length = Lp.length;
+    }
     if (!Walk.reverse) Walk.next = lpNext(Walk.lp, scoreElement);
     else {
       const before = lpPrev(Walk.lp, at);
