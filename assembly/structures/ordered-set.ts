@@ -164,7 +164,7 @@ function descend(root: usize): usize {
   let node = root;
   while (Node.at(node).level != 0) {
     const count = passed(node, INNER_RECORDS);
-    const index = count == 0 ? 0 : count - 1;
+    const index: u32 = count == 0 ? 0 : count - 1;
     Path.push(node, index);
     node = Slot.child(node, index);
   }
@@ -178,7 +178,7 @@ function rankOfBound(root: usize): u32 {
   let node = root;
   while (Node.at(node).level != 0) {
     const count = passed(node, INNER_RECORDS);
-    const index = count == 0 ? 0 : count - 1;
+    const index: u32 = count == 0 ? 0 : count - 1;
     for (let i: u32 = 0; i < index; i++) rank += Slot.below(node, i);
     node = Slot.child(node, index);
   }
@@ -268,6 +268,24 @@ export function placeBefore(leaf: usize, index: u32): bool {
   if (previous == 0) return false;
   Place.index = Node.at(previous).count - 1;
   return true;
+}
+
+// A walk from the end without any state: for what may run while a command is half done.
+
+/** The leaf with the last records; 0: the set is empty. */
+export function lastLeaf(set: OrderedSet): usize {
+  let node = set.root;
+  if (node == 0) return 0;
+  while (Node.at(node).level != 0) node = Slot.child(node, Node.at(node).count - 1);
+  return node;
+}
+
+export function leafCount(leaf: usize): u32 {
+  return Node.at(leaf).count;
+}
+
+export function leafBefore(leaf: usize): usize {
+  return Node.at(leaf).previous;
 }
 
 // Inserting.

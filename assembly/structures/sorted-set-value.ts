@@ -6,18 +6,11 @@
 import { Encoding } from "../abi";
 import { copyBytes } from "../base/bytes";
 import { alloc, canAllocate, free, roundedSize, usableSize } from "../base/memory";
-import {
-  dictBytes,
-  dictCount,
-  dictFind,
-  dictFree,
-  dictInsertSearched,
-  dictNew,
-} from "./dict";
+import { dictBytes, dictCount, dictFind, dictFree, dictInsertSearched, dictNew } from "./dict";
 import {
   checkListpack,
-  Lp,
   LP_EMPTY,
+  Lp,
   lpBytes,
   lpCopy,
   lpCount,
@@ -71,7 +64,7 @@ export function newRecord(member: usize, length: u32, score: f64): usize {
 
 /** Whether a member more fits into memory, with the nodes and cells that may come with it. */
 export function roomForMember(length: u32): bool {
-  return canAllocate((<usize>length << 1) + 32768);
+  return canAllocate(((<usize>length) << 1) + 32768);
 }
 
 /** Adds a member that a search of the dict has just missed. */

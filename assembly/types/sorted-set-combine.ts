@@ -144,11 +144,7 @@ function parseOptions(operation: Operation, first: u32, stores: bool): bool {
     } else if (scored && rest >= 2 && equalsWord(ptr, length, "aggregate")) {
       if (!parseAggregate(i + 1)) return false;
       i += 2;
-    } else if (
-      !stores &&
-      operation != Operation.Card &&
-      equalsWord(ptr, length, "withscores")
-    ) {
+    } else if (!stores && operation != Operation.Card && equalsWord(ptr, length, "withscores")) {
       withScores = true;
       i++;
     } else if (operation == Operation.Card && rest >= 2 && equalsWord(ptr, length, "limit")) {
@@ -270,7 +266,7 @@ function findIn(source: Source): bool {
 
 function weighted(score: f64, weight: f64): f64 {
   const product = score * weight;
-  return isNaN<f64>(product) ? 0 : product;
+  return F64.isNaN(product) ? 0 : product;
 }
 
 function merged(score: f64, other: f64): f64 {
@@ -278,7 +274,7 @@ function merged(score: f64, other: f64): f64 {
   if (aggregate == Aggregate.Max) return other > score ? other : score;
   const sum = score + other;
   // Infinities of both signs.
-  return isNaN<f64>(sum) ? 0 : sum;
+  return F64.isNaN(sum) ? 0 : sum;
 }
 
 // The result: a big set in hand, packed in the end where it is small.
@@ -384,7 +380,7 @@ function store(name: string): void {
       <f64>count <= Settings.value(Setting.ZsetMaxListpackEntries) &&
       <f64>longest <= Settings.value(Setting.ZsetMaxListpackValue) &&
       lpSafeToAdd(0, resultBytes);
-    if (small && canAllocate(resultBytes * 2 + (<usize>count << 5))) Z.pack(resultBytes);
+    if (small && canAllocate(resultBytes * 2 + ((<usize>count) << 5))) Z.pack(resultBytes);
     storeSet(1, name);
     replyInt(count);
   }

@@ -100,7 +100,7 @@ function replyDistinct(wanted: i64, scores: bool): void {
   for (let left = leavesOut ? count - chosen : chosen; left > 0; ) {
     const rank = randomBelow(count);
     const at = base + (rank >> 3);
-    const bit = <u32>1 << (rank & 7);
+    const bit = (<u32>1) << (rank & 7);
     if ((<u32>load<u8>(at) & bit) != 0) continue;
     store<u8>(at, <u8>(<u32>load<u8>(at) | bit));
     left--;

@@ -23,8 +23,8 @@ import {
   addMember,
   deleteTarget,
   Opened,
-  opened,
   openEntry,
+  opened,
   openKey,
   storeSet,
 } from "./sorted-set-key";
@@ -322,13 +322,13 @@ function storeRange(first: u32, count: u32): void {
     return;
   }
   Walk.start(first, chosenReverse);
-  const big = chosenBy == RangeBy.Rank && <f64>count > Settings.value(Setting.ZsetMaxListpackEntries);
+  const big =
+    chosenBy == RangeBy.Rank && <f64>count > Settings.value(Setting.ZsetMaxListpackEntries);
   Z.create(big);
   for (let left = count; left > 0; left--) {
     Walk.step();
     Z.find(Walk.member, Walk.length);
-    const added =
-      roomForMember(Walk.length) && addMember(Walk.member, Walk.length, Walk.score);
+    const added = roomForMember(Walk.length) && addMember(Walk.member, Walk.length, Walk.score);
     if (!added) {
       Z.drop();
       replyOutOfMemory();

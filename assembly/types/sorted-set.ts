@@ -211,7 +211,7 @@ function addPairs(options: u32, first: u32, e: usize): void {
     const current = Z.score;
     if (incr) {
       score += current;
-      if (isNaN<f64>(score)) {
+      if (F64.isNaN(score)) {
         replyError("ERR resulting score is not a number (NaN)");
         return;
       }
