@@ -68,6 +68,19 @@ export function keysFrom(index: number, flags: string, step = 1, notes?: string)
   return range(index, -1, step, flags, notes);
 }
 
+/** Keys behind their number, which stands at argument `index`. */
+export function counted(index: number, flags: string): KeySpec {
+  return {
+    ...range(index, 0, 1, flags),
+    find: { type: "keynum", countAt: 0, firstAt: 1, step: 1 },
+  };
+}
+
+/** The key behind a word, looked for from argument `startFrom` on. */
+export function keyAfter(keyword: string, startFrom: number, flags: string): KeySpec {
+  return { ...key(0, flags), begin: { type: "keyword", keyword, startFrom } };
+}
+
 /** Keys that no specification can find. */
 export function unknownKeys(flags: string, notes: string): KeySpec {
   return { ...range(0, 0, 0, flags, notes), begin: { type: "unknown" }, find: { type: "unknown" } };
