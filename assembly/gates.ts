@@ -215,8 +215,8 @@ let severalKeys: bool = false;
 let keysSeen: u32 = 0;
 let keysMissing: u32 = 0;
 let crossSlot: bool = false;
-/** A key was a shard channel: it belongs to a slot as keys do, but no slot misses it. */
-let channelsSeen: bool = false;
+/** The keys are shard channels: they belong to slots as keys do, but no slot misses them. Not so inside EXEC. */
+let onChannels: bool = false;
 
 /** Last key's argument index, from the row's `lastKey`, which counts from the end when negative. */
 export function lastKeyOf(row: CommandRow): i32 {
@@ -225,7 +225,6 @@ export function lastKeyOf(row: CommandRow): i32 {
 
 /** Adds the keys of the command in hand. */
 function addKeys(row: CommandRow): void {
-  if (row.firstKey > 0 && (row.flags & CommandFlag.PubSub) != 0) channelsSeen = true;
   Keys.of(row);
   for (let i = Keys.first; i > 0 && i <= Keys.last; i += Keys.step) addKey(i);
   if (Keys.extra > 0) addKey(Keys.extra);
@@ -243,7 +242,7 @@ function addKey(index: i32): void {
   else if (compareBytes(firstKey, firstKeyLength, key, length) != 0) severalKeys = true;
   keysSeen++;
   const state = <u32>load<u8>(slotStatesPointer + slot);
-  if ((state & (SlotState.Migrating | SlotState.Importing)) == 0 || channelsSeen) return;
+  if ((state & (SlotState.Migrating | SlotState.Importing)) == 0 || onChannels) return;
   const database = databaseAt(ClientState.at(client).database);
   // An expired key stays where it is until a command runs on it.
   const e = find(database, slot, key, length);
@@ -274,7 +273,7 @@ export function checkOwnership(row: CommandRow): Verdict {
   keysMissing = 0;
   severalKeys = false;
   crossSlot = false;
-  channelsSeen = false;
+  onChannels = row.firstKey > 0 && (row.flags & CommandFlag.PubSub) != 0;
   if (row.id == Command.Exec) {
     if ((clientFlags & ClientFlag.Multi) == 0) return Verdict.Run;
     addQueuedKeys();
@@ -287,11 +286,11 @@ export function checkOwnership(row: CommandRow): Verdict {
   if (crossSlot) return refuseSlot(row, "CROSSSLOT Keys in request don't hash to the same slot");
   const isWrite = (effectiveFlags(row) & CommandFlag.Write) != 0;
   if ((gates & Gate.ClusterDown) != 0) {
-    const setting = channelsSeen
+    const setting = onChannels
       ? Setting.ClusterAllowPubSubWhenDown
       : Setting.ClusterAllowReadsWhenDown;
     if (!Settings.on(setting)) return refuseSlot(row, "CLUSTERDOWN The cluster is down");
-    if (!channelsSeen && (row.flags & CommandFlag.Write) != 0) {
+    if (!onChannels && (row.flags & CommandFlag.Write) != 0) {
       return refuseSlot(row, "CLUSTERDOWN The cluster is down and only accepts read commands");
     }
   }
@@ -307,7 +306,7 @@ export function checkOwnership(row: CommandRow): Verdict {
     return severalKeys && keysMissing > 0 ? refuseUnstable(row) : Verdict.Run;
   }
   if ((state & SlotState.Owned) != 0) return Verdict.Run;
-  const reads = channelsSeen || (clientFlags & ClientFlag.ReadOnly) != 0;
+  const reads = onChannels || (clientFlags & ClientFlag.ReadOnly) != 0;
   if ((state & SlotState.OfPrimary) != 0 && reads && !isWrite) return Verdict.Run;
   return redirect(row, firstSlot, RedirectKind.Moved);
 }
