@@ -1,8 +1,8 @@
 /** Publish and subscribe: the same bytes as redis-server sends, in both protocols. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { describeWithTools } from "../support/oracle.ts";
-import type { RespClient } from "../support/resp-client.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { ReplyError, type RespClient } from "../support/resp-client.ts";
+import { startServer, type TestServer, until } from "../support/server.ts";
 import { RawConnection } from "./raw-connection.ts";
 import { Shared } from "./support.ts";
 
@@ -185,4 +185,100 @@ describe("pub/sub", () => {
     await client.untilClosed();
     expect((await shared.info("stats")).get("pubsub_channels")).toBe("0");
   });
+
+  test("a subscriber that does not read is let go at its limit", async () => {
+    await shared.call("CONFIG", "SET", "client-output-buffer-limit", "pubsub 2mb 0 0");
+    const slow = await listen("SUBSCRIBE", "flood");
+    const quick = await listen("SUBSCRIBE", "flood");
+    void readAll(quick);
+    slow.pause();
+    const message = "x".repeat(50_000);
+    let receivers = 2;
+    for (let sent = 0; sent < 400 && receivers === 2; sent++) {
+      receivers = (await shared.client.must("PUBLISH", "flood", message)) as number;
+    }
+    expect(receivers).toBe(1);
+    await shared.server.untilLogged("scheduled to be closed ASAP for overcoming of output buffer");
+    slow.resume();
+    await slow.untilClosed();
+    quick.close();
+    await until(async () => (await shared.info("clients")).get("connected_clients") === "1");
+  });
+
+  test("the soft limit closes after its time", async () => {
+    await shared.call("CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 64kb 1");
+    const slow = await listen("SUBSCRIBE", "drip");
+    slow.pause();
+    const lines = Array.from({ length: 400 }, () => ["PUBLISH", "drip", "x".repeat(20_000)]);
+    const counts = await shared.client.pipeline(lines);
+    expect(counts.at(-1)).toBe(1);
+    await until(
+      async () => (await shared.call("PUBSUB", "NUMSUB", "drip"))?.toString() === "drip,0",
+    );
+    slow.close();
+    await shared.call("CONFIG", "SET", "client-output-buffer-limit", "pubsub 32mb 8mb 60");
+  });
+
+  test("messages of one pipeline share writes, whatever their sizes", async () => {
+    const clients = await Promise.all([listen("SUBSCRIBE", "mix"), listen("SUBSCRIBE", "mix")]);
+    const sizes = [1, 60_000, 6_000, 70_000, 3, 65_500, 200_000, 0];
+    const messages = Array.from({ length: 120 }, (_, index) => {
+      return `${index}:`.padEnd(sizes[index % sizes.length] as number, "y");
+    });
+    const counts = await shared.client.pipeline(messages.map((text) => ["PUBLISH", "mix", text]));
+    expect(counts).toEqual(messages.map(() => 2));
+    for (const client of clients) {
+      for (const text of messages) {
+        expect(((await client.next()) as string[])[2] === text).toBe(true);
+      }
+      client.close();
+    }
+  });
+
+  test("CLIENT NO-TOUCH leaves last-use times alone, but for TOUCH", async () => {
+    const client = await shared.server.connect();
+    expect(await client.call("CLIENT", "NO-TOUCH", "maybe")).toEqual(
+      new ReplyError("ERR syntax error"),
+    );
+    await client.must("SET", "k", "v");
+    await client.must("CLIENT", "NO-TOUCH", "ON");
+    expect(String(await client.must("CLIENT", "INFO"))).toContain(" flags=T ");
+    const idle = async (): Promise<number> =>
+      (await client.must("OBJECT", "IDLETIME", "k")) as number;
+    await until(async () => (await idle()) >= 1);
+    await client.must("GET", "k");
+    expect(await idle()).toBeGreaterThanOrEqual(1);
+    await client.must("TOUCH", "k");
+    expect(await idle()).toBe(0);
+    await client.must("CLIENT", "NO-TOUCH", "OFF");
+    expect(String(await client.must("CLIENT", "INFO"))).toContain(" flags=N ");
+    client.close();
+  });
+
+  test("a subscribed client of a library", async () => {
+    const { default: Redis } = await import("ioredis");
+    const subscriber = new Redis(shared.server.port);
+    const publisher = new Redis(shared.server.port);
+    const heard: string[] = [];
+    subscriber.on("message", (channel, message) => heard.push(`${channel} ${message}`));
+    subscriber.on("pmessage", (_, channel, message) => heard.push(`p ${channel} ${message}`));
+    expect(await subscriber.subscribe("lib")).toBe(1);
+    expect(await subscriber.psubscribe("l*")).toBe(2);
+    expect(await publisher.publish("lib", "hello")).toBe(2);
+    await until(() => heard.length === 2);
+    expect(heard).toEqual(["lib hello", "p lib hello"]);
+    expect(await subscriber.unsubscribe("lib")).toBe(1);
+    expect(await subscriber.punsubscribe("l*")).toBe(0);
+    expect(await subscriber.get("none")).toBeNull();
+    subscriber.disconnect();
+    publisher.disconnect();
+  });
 });
+
+async function readAll(client: RespClient): Promise<void> {
+  try {
+    for (;;) await client.next();
+  } catch {
+    // Closed.
+  }
+}
