@@ -67,6 +67,7 @@ import {
   setAgain,
 } from "./keyspace/blocking";
 import { Known, largestTable } from "./keyspace/database";
+import { reclaim } from "./keyspace/flush";
 import { refreshClock } from "./keyspace/keyspace";
 import { beginExec, discard, multi, nextQueued, unwatch, watch } from "./keyspace/transaction";
 import { keySlot } from "./protocol/crc16";
@@ -360,10 +361,18 @@ const MEMORY_MAX: u64 = 0xf0000000;
 /** An entry that is rewritten, and a small string that becomes a raw one. */
 const ENTRY_BYTES: u64 = 16384;
 
+/** What waits to be freed in slices is freed now, where a write has no room otherwise. */
+function makeRoom(row: CommandRow): bool {
+  while (true) {
+    if (enoughMemory(row)) return true;
+    if (reclaim(4096) == 0) return enoughMemory(row);
+  }
+}
+
 /** Runs an engine command. */
 function call(state: ClientState, row: CommandRow): i32 {
   const write = (row.flags & CommandFlag.Write) != 0;
-  if (write && !enoughMemory(row)) {
+  if (write && !makeRoom(row)) {
     replyError("OOM command not allowed when used memory > 'maxmemory'.");
     return close(state);
   }
@@ -515,7 +524,7 @@ function runQueued(state: ClientState, row: CommandRow): i32 {
   if (first > 0 && first < <i32>argc) setSlot(keySlot(Arg.ptr(first), <i32>Arg.length(first)));
   if ((row.flags & CommandFlag.Host) != 0) return Yield.Host;
   const write = (row.flags & CommandFlag.Write) != 0;
-  if (write && !enoughMemory(row)) {
+  if (write && !makeRoom(row)) {
     replyError("OOM command not allowed when used memory > 'maxmemory'.");
   } else body(row.id);
   return close(state);

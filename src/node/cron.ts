@@ -163,10 +163,14 @@ export class Cron {
 
   private reclaimScheduled = false;
 
-  private beginReclaim(): void {
-    if (!this.reclaimScheduled && this.node.engine.stat(Stat.LazyfreePending) > 0) {
+  /** What has lost its key is freed in slices, from the end of the turn on. */
+  beginReclaim(): void {
+    if (this.reclaimScheduled || this.node.engine.stat(Stat.LazyfreePending) === 0) return;
+    this.reclaimScheduled = true;
+    this.node.modules.system.after(0, () => {
+      this.reclaimScheduled = false;
       this.reclaimSlice();
-    }
+    });
   }
 
   private reclaimSlice(): void {
@@ -176,12 +180,7 @@ export class Cron {
     do {
       left = engine.reclaim(reclaimSliceKeys);
     } while (left > 0 && modules.clock.monotonicMs() - started < expireSliceMs);
-    if (left === 0) return;
-    this.reclaimScheduled = true;
-    modules.system.after(0, () => {
-      this.reclaimScheduled = false;
-      this.reclaimSlice();
-    });
+    if (left > 0) this.beginReclaim();
   }
 }
 

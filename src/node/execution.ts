@@ -138,6 +138,7 @@ export class Execution {
     this.current = undefined;
     this.chunk = undefined;
     if (!this.performing) this.serveReady();
+    this.node.cron.beginReclaim();
     while (this.turnEnd.length > 0 && !this.performing) {
       const actions = this.turnEnd;
       this.turnEnd = [];
