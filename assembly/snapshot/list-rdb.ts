@@ -1,26 +1,133 @@
 /** List values in RDB files and in digests. Formats: Redis 7.0 rdb.c; digest: debug.c. */
+import { Encoding, LoadStatus } from "../abi";
+import { canAllocate, free } from "../base/memory";
+import { Lp, lpBytes, lpCount, lpFirst, lpNext, lpRead, lpValid } from "../structures/listpack";
+import {
+  appendWhole,
+  newQuicklist,
+  packed,
+  pushTail,
+  Quicklist,
+  QuickNode,
+} from "../structures/quicklist";
+import { mix } from "./digest";
+import { Loading } from "./loading-state";
+import { RdbType } from "./rdb-format";
+import { RdbReader, Text } from "./rdb-read";
+import { RdbWriter } from "./rdb-write";
+import { listpackOfZiplist } from "./ziplist";
+
+/** What a node of QUICKLIST_2 holds: one element, or a listpack of them. */
+enum Container {
+  Plain = 1,
+  Packed = 2,
+}
 
 /** The type byte that announces the value. */
 export function listRdbType(_encoding: u32, _ptr: usize): u32 {
-  return unreachable();
+  return RdbType.ListQuicklist2;
 }
 
 /** Writes the value with `RdbWriter`. */
-export function saveList(_encoding: u32, _ptr: usize): void {
-  unreachable();
+export function saveList(_encoding: u32, ptr: usize): void {
+  let nodes: u32 = 0;
+  for (let at = Quicklist.at(ptr).head; at != 0; at = QuickNode.at(at).next) nodes++;
+  RdbWriter.length(nodes);
+  for (let at = Quicklist.at(ptr).head; at != 0; at = QuickNode.at(at).next) {
+    const node = QuickNode.at(at);
+    RdbWriter.length(node.plain ? Container.Plain : Container.Packed);
+    RdbWriter.string(node.plain ? node.listpack : packed(node), node.bytes);
+  }
 }
 
 /** Begins to read a value of the RDB type: see `Loading` in loading.ts. */
-export function beginList(_type: u32): bool {
-  return unreachable();
+export function beginList(type: u32): bool {
+  if (type == RdbType.ListZiplist) return loadZiplist();
+  if (!RdbReader.length()) return false;
+  return beginElements(RdbReader.value);
 }
 
-/** Reads one more element. */
+function beginElements(count: u64): bool {
+  if (!canAllocate(4096)) return outOfMemory();
+  Loading.left = count;
+  Loading.ptr = newQuicklist();
+  Loading.encoding = Encoding.Quicklist;
+  return true;
+}
+
+function outOfMemory(): bool {
+  RdbReader.status = LoadStatus.OutOfMemory;
+  return false;
+}
+
+/** Reads one more element, or one more node. */
 export function continueList(): bool {
-  return unreachable();
+  let container = Container.Packed;
+  if (Loading.rdbType == RdbType.ListQuicklist2) {
+    if (!RdbReader.length()) return false;
+    if (RdbReader.value == <u64>Container.Plain) container = Container.Plain;
+    else if (RdbReader.value != <u64>Container.Packed) return RdbReader.corrupt();
+  }
+  if (!RdbReader.string(1)) return false;
+  const owned = Text.owned;
+  const taken = takeText(container == Container.Plain);
+  free(owned);
+  return taken;
+}
+
+/** Adds what `Text` holds: an element, a plain node, a listpack or a ziplist. */
+function takeText(plain: bool): bool {
+  const ptr = Text.ptr;
+  const length = Text.length;
+  if (!canAllocate(<usize>length * 3 + 65536)) return outOfMemory();
+  if (Loading.rdbType == RdbType.List) pushTail(Loading.ptr, ptr, length);
+  else if (plain) appendWhole(Loading.ptr, ptr, length, 1, true);
+  else if (Loading.rdbType == RdbType.ListQuicklist) {
+    const lp = listpackOfZiplist(ptr, length);
+    if (lp == 0) return RdbReader.corrupt();
+    if (lpCount(lp) != 0) appendWhole(Loading.ptr, lp, <u32>lpBytes(lp), lpCount(lp), false);
+    free(lp);
+  } else {
+    if (!lpValid(ptr, length, true)) return RdbReader.corrupt();
+    if (lpCount(ptr) != 0) appendWhole(Loading.ptr, ptr, length, lpCount(ptr), false);
+  }
+  return true;
+}
+
+/** A list that was one ziplist: its elements, pushed one after the other. */
+function loadZiplist(): bool {
+  if (!RdbReader.string(1)) return false;
+  const owned = Text.owned;
+  const read = takeZiplist();
+  free(owned);
+  return read;
+}
+
+function takeZiplist(): bool {
+  if (!canAllocate(<usize>Text.length * 4 + 65536)) return outOfMemory();
+  const lp = listpackOfZiplist(Text.ptr, Text.length);
+  if (lp == 0) return RdbReader.corrupt();
+  beginElements(0);
+  for (let p = lpFirst(lp); p != 0; p = lpNext(lp, p)) {
+    lpRead(p);
+    pushTail(Loading.ptr, Lp.ptr, Lp.length);
+  }
+  free(lp);
+  return true;
 }
 
 /** Mixes the elements into the digest at `sum`. */
-export function digestList(_sum: usize, _encoding: u32, _ptr: usize): void {
-  unreachable();
+export function digestList(sum: usize, _encoding: u32, ptr: usize): void {
+  for (let at = Quicklist.at(ptr).head; at != 0; at = QuickNode.at(at).next) {
+    const node = QuickNode.at(at);
+    if (node.plain) {
+      mix(sum, node.listpack, node.bytes);
+      continue;
+    }
+    const lp = packed(node);
+    for (let p = lpFirst(lp); p != 0; p = lpNext(lp, p)) {
+      lpRead(p);
+      mix(sum, Lp.ptr, Lp.length);
+    }
+  }
 }

@@ -298,14 +298,8 @@ export function lpEntryBytes(ptr: usize, length: u32): u32 {
   return plan(ptr, length);
 }
 
-/** Writes an entry with this text at `at`, where `lpEntryBytes` are free; answers its bytes. */
-export function writeEntry(at: usize, ptr: usize, length: u32): u32 {
-  const size = plan(ptr, length);
-  writePlanned(at, ptr, length);
-  return size;
-}
-
-function writePlanned(at: usize, ptr: usize, length: u32): void {
+/** Writes the element that was planned last (`lpEntryBytes`) at `at`, where so many bytes are free. */
+export function writePlanned(at: usize, ptr: usize, length: u32): void {
   if (plannedInteger) {
     writePlannedInteger(at);
     return;
