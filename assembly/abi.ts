@@ -298,6 +298,8 @@ export enum Encoding {
   Stream = 9,
   /** A hash as a listpack of field, value and expiry, once a field has had one (Redis 7.4's listpackex). */
   ListpackEx = 10,
+  /** A large hash of which fields have had an expiry; OBJECT ENCODING says hashtable. */
+  HashTableEx = 11,
 }
 
 export enum MaxMemoryPolicy {

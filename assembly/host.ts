@@ -23,6 +23,7 @@ import {
 import { Entry } from "./keyspace/entry";
 import { Evicted, evict } from "./keyspace/eviction";
 import { expireSlice } from "./keyspace/expiry";
+import { expireFields } from "./keyspace/field-expiry";
 import { deleteFound, refreshClock } from "./keyspace/keyspace";
 import { freeQueue } from "./keyspace/transaction";
 import { SlotWalk } from "./keyspace/walk";
@@ -151,8 +152,9 @@ export function expireCycle(nowMs: f64, budget: u32): u32 {
   setNow(<i64>nowMs);
   refreshClock();
   const deleted = expireSlice(countDatabases(), databaseExists, budget);
+  const fields = expireFields(countDatabases(), databaseExists, budget);
   Stats.add(Stat.ExpireCycles, 1);
   refreshStats();
   publish();
-  return deleted;
+  return deleted + fields;
 }

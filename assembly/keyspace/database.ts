@@ -16,6 +16,8 @@ import { bytesEqual } from "../base/bytes";
 import { hash32, hashSeed, setHashSeed } from "../base/hash";
 import { alloc, canAllocate, free } from "../base/memory";
 import { Stats } from "../base/stats";
+import { NEVER } from "../structures/hash-table";
+import { hashNextExpiry } from "../structures/hash-value";
 import { Entry } from "./entry";
 
 export const SLOT_COUNT: u32 = 16384;
@@ -65,6 +67,8 @@ export class SlotFacts {
   nextExpiry: f64;
   /** First watched key of the slot; see watch.ts. */
   watchers: usize;
+  /** No field of a hash in the slot expires before this tick (see `fieldTick`); 0: none does. */
+  fieldExpiry: u32;
 }
 if (offsetof<SlotFacts>() > 24) ERROR("SlotFacts must fit in 24 bytes");
 
@@ -90,7 +94,8 @@ export class Database {
   groups: usize;
   /** Sums for the average time to live, from the expiry cycle (ms). */
   averageTtl: f64;
-  unused: u32;
+  /** As in `SlotFacts`, of all slots. */
+  fieldExpiry: u32;
 
   @inline table(slot: u32): SlotTable {
     return changetype<SlotTable>(this.tables + ((<usize>slot) << 3));
@@ -288,6 +293,23 @@ export function insertSearched(database: Database, slot: u32, e: usize): void {
     facts.expires++;
     database.expires++;
   }
+  if (Entry.hasExpiringFields(e)) {
+    noteFieldExpiry(database, slot, hashNextExpiry(Entry.encoding(e), Entry.pointer(e)));
+  }
+}
+
+/** A point in time (ms) as it is kept of slots: half a second long, never 0, and the last one stands for all later. */
+export function fieldTick(at: i64): u32 {
+  return <u32>min<i64>(at >> 9, 0xfffffffe) + 1;
+}
+
+/** A field of a hash in the slot expires at this time. */
+export function noteFieldExpiry(database: Database, slot: u32, at: i64): void {
+  if (at == NEVER) return;
+  const tick = fieldTick(at);
+  const facts = database.factsOf(slot);
+  if (facts.fieldExpiry == 0 || tick < facts.fieldExpiry) facts.fieldExpiry = tick;
+  if (database.fieldExpiry == 0 || tick < database.fieldExpiry) database.fieldExpiry = tick;
 }
 
 function largerCount(count: u32): u32 {

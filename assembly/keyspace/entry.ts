@@ -12,7 +12,7 @@
  *
  * A 16-byte key with a 16-byte value takes 40 bytes. A raw string is an allocation {u32 length, bytes}.
  */
-import { Encoding } from "../abi";
+import { Encoding, ValueType } from "../abi";
 import { copyBytes } from "../base/bytes";
 import { alloc, free, roundedSize, usableSize } from "../base/memory";
 import { discardValue } from "./garbage";
@@ -37,6 +37,11 @@ export class Entry {
   }
   @inline static encoding(e: usize): u32 {
     return <u32>load<u8>(e) & 15;
+  }
+  /** Whether it is a hash in one of the two encodings whose fields may expire. */
+  @inline static hasExpiringFields(e: usize): bool {
+    const kinds = <u32>load<u8>(e);
+    return (kinds | 1) == (((<u32>ValueType.Hash) << 4) | <u32>Encoding.HashTableEx);
   }
   @inline static flags(e: usize): u32 {
     return load<u8>(e, 4);

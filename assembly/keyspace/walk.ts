@@ -2,16 +2,20 @@
  * Walking databases: slot by slot, by hash as SCAN does, at random, and to free or to check all there is. The layout
  * of tables and buckets stands in database.ts.
  */
-import { Stat } from "../abi";
+import { Stat, ValueType } from "../abi";
 import { free } from "../base/memory";
 import { randomBelow } from "../base/random";
 import { Stats } from "../base/stats";
+import { checkHash } from "../structures/hash-check";
+import { NEVER } from "../structures/hash-table";
+import { hashNextExpiry } from "../structures/hash-value";
 import {
   BUCKET,
   countDatabases,
   Database,
   databaseAt,
   databaseExists,
+  fieldTick,
   find,
   Hash,
   OVERFLOW_STUCK,
@@ -201,6 +205,16 @@ export function checkDatabases(): bool {
   return true;
 }
 
+/** The hash itself, and that slot and database know of the first of its fields to expire. */
+function checkHashEntry(database: Database, slot: u32, e: usize): bool {
+  if (!checkHash(Entry.encoding(e), Entry.pointer(e))) return false;
+  const at = hashNextExpiry(Entry.encoding(e), Entry.pointer(e));
+  if (at == NEVER) return true;
+  const ofSlot = database.factsOf(slot).fieldExpiry;
+  if (ofSlot == 0 || ofSlot > fieldTick(at)) return false;
+  return database.fieldExpiry != 0 && database.fieldExpiry <= ofSlot;
+}
+
 /** Walks everything: counts, bits, tags, home buckets and the search for each key must agree. */
 export function checkDatabase(database: Database): bool {
   let keys: u32 = 0;
@@ -226,6 +240,7 @@ export function checkDatabase(database: Database): bool {
         if (<f64>Entry.expireAt(e) < facts.nextExpiry) return false;
       }
       if (find(database, slot, Entry.keyPtr(e), Entry.keyLength(e)) != e) return false;
+      if (Entry.type(e) == <u32>ValueType.Hash && !checkHashEntry(database, slot, e)) return false;
     }
     if (used != facts.used || expiring != facts.expires) return false;
     if (!checkBuckets(table)) return false;

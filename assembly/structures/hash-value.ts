@@ -1,21 +1,118 @@
-/** Hash values: what every value of a type can do, whatever its encoding. `encoding` is the entry's. */
+/**
+ * Hash values. A small hash is a listpack of fields and values; with `ListpackEx` of field, value and expiry (0: none),
+ * the soonest first and those without at the end. A large one is a dict of records (hash-record.ts), and with
+ * `HashTableEx` a table that knows the dict and when its fields expire. A hash that has become large stays so.
+ * `Hash` (hash-fields.ts) reads and changes one; here stands what every value of a type can do.
+ */
+import { Encoding } from "../abi";
+import { canAllocate, free, usableSize } from "../base/memory";
+import {
+  Dict,
+  dictBytes,
+  dictCount,
+  dictFind,
+  dictFree,
+  dictInsertSearched,
+  dictNew,
+  dictNext,
+  dictTakeAny,
+} from "./dict";
+import { isPacked, Packed, widthOf } from "./hash-packed";
+import { FieldRecord, freeRecord, newRecord, RECORD_FIELD, recordBytes } from "./hash-record";
+import { ExpiringTable, NEVER } from "./hash-table";
+import { lpBytes, lpCopy, lpCount, lpFirst } from "./listpack";
+
+export function dictOf(encoding: u32, ptr: usize): usize {
+  return encoding == <u32>Encoding.HashTableEx ? ExpiringTable.at(ptr).dict : ptr;
+}
+
+/** Whether fields of the value may expire. */
+export function hashExpires(encoding: u32): bool {
+  return encoding == <u32>Encoding.ListpackEx || encoding == <u32>Encoding.HashTableEx;
+}
+
+/** A time before which no field of the value expires; `NEVER`: none does. */
+export function hashNextExpiry(encoding: u32, ptr: usize): i64 {
+  if (encoding == <u32>Encoding.HashTableEx) return ExpiringTable.at(ptr).next;
+  if (encoding != <u32>Encoding.ListpackEx) return NEVER;
+  const first = lpFirst(ptr);
+  if (first == 0) return NEVER;
+  const at = Packed.expiry(ptr, first);
+  return at == 0 ? NEVER : at;
+}
 
 /** Elements of the value. */
-export function hashCount(_encoding: u32, _ptr: usize): u32 {
-  return unreachable();
+export function hashCount(encoding: u32, ptr: usize): u32 {
+  if (isPacked(encoding)) return lpCount(ptr) / widthOf(encoding);
+  return dictCount(dictOf(encoding, ptr));
 }
 
 /** Bytes allocated for the value; of large ones an estimate from the first `samples` elements (0: all). */
-export function hashBytes(_encoding: u32, _ptr: usize, _samples: u32): usize {
-  return unreachable();
+export function hashBytes(encoding: u32, ptr: usize, samples: u32): usize {
+  if (isPacked(encoding)) return usableSize(ptr);
+  const dict = dictOf(encoding, ptr);
+  const count = dictCount(dict);
+  let bytes: f64 = 0;
+  let looked: u32 = 0;
+  let at: u64 = 0;
+  while (samples == 0 || looked < samples) {
+    const record = dictNext(dict, at);
+    if (record == 0) break;
+    at = Dict.at;
+    bytes += <f64>recordBytes(record);
+    looked++;
+  }
+  if (looked > 0) bytes *= <f64>count / <f64>looked;
+  const head = encoding == <u32>Encoding.HashTableEx ? usableSize(ptr) : 0;
+  return dictBytes(dict) + head + <usize>bytes;
 }
 
 /** Frees up to `budget` elements; answers how many. Fewer than `budget`: nothing is left, the value itself is freed. */
-export function hashFreeSome(_encoding: u32, _ptr: usize, _budget: u32): u32 {
-  return unreachable();
+export function hashFreeSome(encoding: u32, ptr: usize, budget: u32): u32 {
+  if (isPacked(encoding)) {
+    free(ptr);
+    return 0;
+  }
+  const dict = dictOf(encoding, ptr);
+  for (let freed: u32 = 0; freed < budget; freed++) {
+    const record = dictTakeAny(dict);
+    if (record == 0) {
+      dictFree(dict);
+      if (dict != ptr) free(ptr);
+      return freed;
+    }
+    freeRecord(record);
+  }
+  return budget;
 }
 
 /** A deep copy, or 0 where memory does not suffice (nothing is left behind then). */
-export function hashCopy(_encoding: u32, _ptr: usize): usize {
-  return unreachable();
+export function hashCopy(encoding: u32, ptr: usize): usize {
+  if (isPacked(encoding)) {
+    return canAllocate(lpBytes(ptr)) ? lpCopy(ptr, lpBytes(ptr)) : 0;
+  }
+  const bytes = hashBytes(encoding, ptr, 0);
+  if (!canAllocate(bytes + (bytes >> 1))) return 0;
+  const source = dictOf(encoding, ptr);
+  const dict = dictNew(RECORD_FIELD);
+  let record = dictNext(source, 0);
+  while (record != 0) {
+    const at = Dict.at;
+    const field = FieldRecord.fieldPtr(record);
+    dictFind(dict, field, FieldRecord.fieldLength(record));
+    const copy = newRecord(
+      field,
+      FieldRecord.fieldLength(record),
+      FieldRecord.valuePtr(record),
+      FieldRecord.valueLength(record),
+      FieldRecord.expireAt(record),
+    );
+    dictInsertSearched(dict, copy);
+    record = dictNext(source, at);
+  }
+  if (encoding != <u32>Encoding.HashTableEx) return dict;
+  const table = ExpiringTable.of(dict);
+  table.expiring = ExpiringTable.at(ptr).expiring;
+  table.note(ExpiringTable.at(ptr).next);
+  return changetype<usize>(table);
 }

@@ -35,6 +35,7 @@ export function encodingName(e: usize): string {
     case Encoding.IntSet:
       return "intset";
     case Encoding.HashTable:
+    case Encoding.HashTableEx:
       return "hashtable";
     case Encoding.SkipList:
       return "skiplist";

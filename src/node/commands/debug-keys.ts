@@ -32,6 +32,7 @@ function encodingName(facts: KeyFacts): string {
     case Encoding.IntSet:
       return "intset";
     case Encoding.HashTable:
+    case Encoding.HashTableEx:
       return "hashtable";
     case Encoding.SkipList:
       return "skiplist";

@@ -1,0 +1,37 @@
+/** The invariants of a hash value, for tests. */
+import { Encoding } from "../abi";
+import { checkDict, Dict, dictNext } from "./dict";
+import { isPacked, Packed, widthOf } from "./hash-packed";
+import { FieldRecord } from "./hash-record";
+import { ExpiringTable, NEVER } from "./hash-table";
+import { dictOf } from "./hash-value";
+import { checkListpack, lpCount, lpFirst } from "./listpack";
+
+export function checkHash(encoding: u32, ptr: usize): bool {
+  if (isPacked(encoding)) return checkPacked(encoding, ptr);
+  const dict = dictOf(encoding, ptr);
+  if (!checkDict(dict)) return false;
+  let expiring: u32 = 0;
+  let soonest: i64 = NEVER;
+  for (let record = dictNext(dict, 0); record != 0; record = dictNext(dict, Dict.at)) {
+    if (!FieldRecord.expires(record)) continue;
+    expiring++;
+    soonest = min(soonest, FieldRecord.expireAt(record));
+  }
+  if (encoding == <u32>Encoding.HashTable) return expiring == 0;
+  const table = ExpiringTable.at(ptr);
+  return table.expiring == expiring && table.next <= soonest;
+}
+
+function checkPacked(encoding: u32, lp: usize): bool {
+  const width = widthOf(encoding);
+  if (!checkListpack(lp) || lpCount(lp) == 0 || lpCount(lp) % width != 0) return false;
+  if (width == 2) return true;
+  let last: i64 = 1;
+  for (let p = lpFirst(lp); p != 0; p = Packed.next(lp, p, 3)) {
+    const at = Packed.expiry(lp, p);
+    if (last == 0 ? at != 0 : at != 0 && at < last) return false;
+    last = at;
+  }
+  return true;
+}
