@@ -1,5 +1,9 @@
 /** SORT's view of the types: their elements, a hash's field, and the list that STORE makes. */
+import { ValueType } from "../abi";
 import { Database } from "../keyspace/database";
+import { Entry } from "../keyspace/entry";
+import { Member, setNext } from "../structures/set-value";
+import { Rows } from "./sort-rows";
 
 /** Brings the value into the form that SORT leaves behind. False: memory is short. */
 export function prepare(_e: usize): bool {
@@ -7,7 +11,23 @@ export function prepare(_e: usize): bool {
 }
 
 /** Adds `count` elements from the one at `first` on, as `Rows`; with `backwards` both count from the end. */
-export function collect(_e: usize, _first: u32, _count: u32, _backwards: bool): void {}
+export function collect(e: usize, _first: u32, count: u32, _backwards: bool): void {
+  switch (Entry.type(e)) {
+    case ValueType.Set:
+      return collectSet(e, count);
+    default:
+      Rows.failed = true;
+  }
+}
+
+function collectSet(e: usize, count: u32): void {
+  const encoding = Entry.encoding(e);
+  const ptr = Entry.pointer(e);
+  Member.at = 0;
+  for (let left = count; left > 0 && setNext(encoding, ptr, Member.at); left--) {
+    Rows.add(Member.ptr, Member.length);
+  }
+}
 
 /** Points `View` at a field of the hash; false where there is none. */
 export function readField(
