@@ -2,7 +2,7 @@
 import { equalsWord } from "../base/bytes";
 import { Arg, argc, closeSetGap, needReplyGap, replyLost, Streams, slot } from "../base/frame";
 import { Entry } from "../keyspace/entry";
-import { currentDatabase, lookupRead, lookupWrite, slotOf } from "../keyspace/keyspace";
+import { currentDatabase, lookupRead, slotOf } from "../keyspace/keyspace";
 import { parsedInt64, parseInt64 } from "../protocol/number";
 import {
   replyBulk,
@@ -29,7 +29,7 @@ class Sources {
   }
 
   /** Looks up `count` keys from an argument on. False: one of them is no set, or memory is short; that was replied. */
-  static read(first: u32, count: u32, forWrite: bool): bool {
+  static read(first: u32, count: u32): bool {
     const cells = Streams.output;
     cells.length = 0;
     if (!cells.reserve((<usize>count) << 2)) {
@@ -43,9 +43,7 @@ class Sources {
       const key = Arg.ptr(first + i);
       const length = Arg.length(first + i);
       const keySlot = slotOf(key, length);
-      const e = forWrite
-        ? lookupWrite(database, keySlot, key, length)
-        : lookupRead(database, keySlot, key, length);
+      const e = lookupRead(database, keySlot, key, length);
       if (refusedAsSet(e)) return false;
       if (e == 0) Sources.missing++;
       Sources.put(i, e);
@@ -73,7 +71,7 @@ class Sources {
 /** SINTER, SINTERSTORE, and SMEMBERS, which is an intersection of one set. */
 export function sInter(stores: bool): void {
   const first: u32 = stores ? 2 : 1;
-  if (!Sources.read(first, argc - first, stores)) return;
+  if (!Sources.read(first, argc - first)) return;
   if (Sources.missing > 0) {
     if (stores) deleteStored(currentDatabase(), slot, Arg.ptr(1), Arg.length(1));
     else replySet(0);
@@ -149,7 +147,7 @@ export function sInterCard(): void {
     }
     limit = parsedInt64();
   }
-  if (!Sources.read(2, count, false)) return;
+  if (!Sources.read(2, count)) return;
   let found: i64 = 0;
   if (Sources.missing == 0) {
     Sources.smallestFirst();
@@ -165,7 +163,7 @@ export function sInterCard(): void {
 
 export function sUnion(stores: bool): void {
   const first: u32 = stores ? 2 : 1;
-  if (!Sources.read(first, argc - first, stores)) return;
+  if (!Sources.read(first, argc - first)) return;
   SetResult.begin();
   for (let i: u32 = 0; i < Sources.count; i++) {
     if (Sources.at(i) != 0 && !addAll(Sources.at(i))) return;
@@ -185,7 +183,7 @@ function addAll(e: usize): bool {
 
 export function sDiff(stores: bool): void {
   const first: u32 = stores ? 2 : 1;
-  if (!Sources.read(first, argc - first, stores)) return;
+  if (!Sources.read(first, argc - first)) return;
   SetResult.begin();
   if (Sources.at(0) != 0 && !repeatsFirst()) {
     if (searchesOthers()) {

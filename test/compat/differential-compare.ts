@@ -53,10 +53,19 @@ function same(args: readonly string[], real: Buffer, atoll: Buffer): boolean {
     case "pexpiretime":
       return near(real, atoll, 2000);
     case "keys":
+    case "smembers":
+    case "sinter":
+    case "sunion":
+    case "sdiff":
+    case "spop":
       return sameItems(real, atoll);
     case "sort":
     case "sort_ro":
       return sameButTies(args, real, atoll);
+    case "srandmember":
+      return sameShape(real, atoll);
+    case "sscan":
+      return real[0] !== MINUS && (args[2] !== "0" || sameScan(real, atoll));
     case "scan":
     case "time":
     case "randomkey":
@@ -120,6 +129,23 @@ function sameButTies(args: readonly string[], real: Buffer, atoll: Buffer): bool
   if (!words.includes("limit")) return sameItems(real, atoll);
   return itemsOf(real)?.length === itemsOf(atoll)?.length;
 }
+
+/** Elements by chance: as many of them. */
+function sameShape(real: Buffer, atoll: Buffer): boolean {
+  return real[0] !== MINUS && itemsOf(real)?.length === itemsOf(atoll)?.length;
+}
+
+/** A scan that is through with one call has seen the same; how far others come is for each server to say. */
+function sameScan(real: Buffer, atoll: Buffer): boolean {
+  const [left, right] = [itemsOf(real), itemsOf(atoll)];
+  const [next, found] = left ?? [];
+  const [otherNext, otherFound] = right ?? [];
+  if (found === undefined || otherFound === undefined) return false;
+  if (`${next}` !== END_OF_SCAN || `${otherNext}` !== END_OF_SCAN) return true;
+  return sameItems(found, otherFound);
+}
+
+const END_OF_SCAN = "$1\r\n0\r\n";
 
 /** CONFIG GET answers in the order of a hash table whose seed is random. */
 function samePairs(real: Buffer, atoll: Buffer): boolean {

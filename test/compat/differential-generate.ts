@@ -9,6 +9,7 @@ import {
   withoutSoon,
 } from "./differential-commands.ts";
 import { helpCommands, hostCommands, inlineLines } from "./differential-host.ts";
+import { withoutChance } from "./differential-set.ts";
 import { command, observer, type Step } from "./differential-step.ts";
 import { tinyEncodings, typeCommands, usualEncodings } from "./differential-types.ts";
 import { Values } from "./differential-values.ts";
@@ -80,7 +81,7 @@ class Generator implements Source {
   }
 
   private add(args: string[]): void {
-    if (args.length > 0) this.steps.push(command(this.client, ...args));
+    if (args.length > 0) this.steps.push(command(this.client, ...withoutChance(args)));
   }
 
   /** Now and then an argument more, less, wrong or elsewhere. */

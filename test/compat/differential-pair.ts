@@ -282,10 +282,12 @@ export class Pair {
       this.one(0, restore(ofAtoll)),
       this.one(1, restore(ofReal)),
     ]);
-    const values = await Promise.all([0, 1].map((side) => this.one(side, ["GET", copy])));
+    const look = ["DEBUG", "DIGEST-VALUE", copy];
+    const values = await Promise.all([0, 1].map((side) => this.one(side, look)));
     await this.both(observer, [["DEL", copy]]);
     const texts = [0, 1].map((side) => `${restored[side]}${values[side]?.toString("latin1")}`);
-    if (texts[0] === texts[1] && !ofReal.equals(ofAtoll)) {
+    const ordered = !unorderedTypes.includes(ofReal[0] ?? 0) || ofReal[0] !== ofAtoll[0];
+    if (ordered && texts[0] === texts[1] && !ofReal.equals(ofAtoll)) {
       return [ofReal.toString("latin1"), ofAtoll.toString("latin1")];
     }
     return texts as [string, string];
@@ -344,6 +346,8 @@ function hasEnded(server: TestServer): boolean {
   return server.process.exitCode !== null || server.process.signalCode !== null;
 }
 
+/** RDB types whose elements stand in the order of a hash table: sets and hashes. */
+const unorderedTypes = [2, 4];
 const silence = Buffer.from("(no reply)");
 
 /** Commands of one client in a row, up to a QUIT. */

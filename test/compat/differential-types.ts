@@ -2,8 +2,13 @@
 import { bitmapCommands } from "./differential-bitmap.ts";
 import type { Weighted } from "./differential-commands.ts";
 import { hyperLogLogCommands } from "./differential-hyperloglog.ts";
+import { setCommands } from "./differential-set.ts";
 
-export const typeCommands: readonly Weighted[] = [...bitmapCommands, ...hyperLogLogCommands];
+export const typeCommands: readonly Weighted[] = [
+  ...bitmapCommands,
+  ...hyperLogLogCommands,
+  ...setCommands,
+];
 
 /** Thresholds so low that values change their encoding all the time. */
 export const tinyEncodings: readonly (readonly [directive: string, value: string])[] = [
