@@ -1,4 +1,6 @@
 /** Messages that pass through the bus: PUBLISH to all, SPUBLISH to our shard, module messages. */
+import { busMessageBytesMax } from "./bus-framer.ts";
+import { HEADER_BYTES, PUBLISH_HEADER_BYTES } from "./bus-layout.ts";
 import type { PublishBody } from "./bus-message.ts";
 import type { ClusterContext } from "./context.ts";
 import type { ClusterEvent } from "./events.ts";
@@ -8,6 +10,12 @@ type SendModule = Extract<ClusterEvent, { kind: "sendModule" }>;
 
 export function publish(context: ClusterContext, event: Publish): void {
   const { channel, message, sharded } = event;
+  const bytes = HEADER_BYTES + PUBLISH_HEADER_BYTES + channel.length + message.length;
+  if (bytes > busMessageBytesMax) {
+    // Its receivers would close the link, and lose what else was on the way.
+    context.log("warning", `A published message of ${bytes} bytes is not sent to other nodes.`);
+    return;
+  }
   const body: PublishBody = { type: sharded ? "publishShard" : "publish", channel, message };
   if (!sharded) {
     context.broadcast(context.message(body));

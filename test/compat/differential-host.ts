@@ -27,6 +27,24 @@ export const hostCommands: readonly (readonly string[])[] = [
   ["CLIENT", "NO-EVICT", "maybe"],
   ["CLIENT", "NO-EVICT"],
   ["CLIENT", "REPLY", "on"],
+  ["PUBLISH", "channel", "message"],
+  ["PUBLISH", "channel"],
+  ["SPUBLISH", "{a}channel", "message"],
+  ["SPUBLISH"],
+  ["SSUBSCRIBE"],
+  ["PSUBSCRIBE"],
+  ["PUBSUB"],
+  ["PUBSUB", "CHANNELS"],
+  ["PUBSUB", "CHANNELS", "*"],
+  ["PUBSUB", "channels", "a", "b"],
+  ["PUBSUB", "NUMSUB"],
+  ["PUBSUB", "NUMSUB", "a", "", "a"],
+  ["PUBSUB", "NUMPAT"],
+  ["PUBSUB", "NUMPAT", "x"],
+  ["PUBSUB", "SHARDCHANNELS"],
+  ["PUBSUB", "SHARDCHANNELS", "a*"],
+  ["PUBSUB", "SHARDNUMSUB", "a"],
+  ["PUBSUB", "nosuch"],
   ["CLIENT", "REPLY", "sometimes"],
   ["CLIENT", "REPLY"],
   ["CLIENT", "KILL", "ID", "99999999"],
@@ -182,7 +200,7 @@ export const hostCommands: readonly (readonly string[])[] = [
 ];
 
 /** Containers that offer all of Redis's subcommands, so that HELP is the same. */
-export const helpCommands = ["COMMAND", "CONFIG", "OBJECT", "SLOWLOG"];
+export const helpCommands = ["COMMAND", "CONFIG", "OBJECT", "PUBSUB", "SLOWLOG"];
 
 /** Lines as typed: quoting, blanks, escapes. Each has exactly one reply. */
 export const inlineLines: readonly (readonly [line: string, ...args: string[]])[] = [
