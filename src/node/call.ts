@@ -1,5 +1,5 @@
 import { ClientFlag, type Command, Client as Field } from "../../assembly/abi.ts";
-import { latin1Text } from "../base/bytes.ts";
+import { latin1, latin1Text } from "../base/bytes.ts";
 import { parseInteger } from "../base/integer.ts";
 import { error, type Protocol, type ReplyValue } from "../base/reply.ts";
 import type { CommandRow } from "../commands/row.ts";
@@ -97,8 +97,10 @@ export function container(subcommands: Subcommands): Handler {
 export function subcommandSyntaxError(call: HostCall): ReplyValue {
   const given = call.text(1).slice(0, 128);
   return error(
-    `ERR unknown subcommand or wrong number of arguments for '${given}'. ` +
-      `Try ${call.text(0).toUpperCase()} HELP.`,
+    latin1(
+      `ERR unknown subcommand or wrong number of arguments for '${given}'. ` +
+        `Try ${call.text(0).toUpperCase()} HELP.`,
+    ),
   );
 }
 
