@@ -12,6 +12,7 @@ import { Settings } from "../base/frame";
 import { canAllocate, free } from "../base/memory";
 import { Dict, dictFind, dictInsertSearched, dictNew, dictNext } from "../structures/dict";
 import { Hash, HashText, hashToTable } from "../structures/hash-fields";
+import { Packed, widthOf } from "../structures/hash-packed";
 import { FieldRecord, newRecord, RECORD_FIELD } from "../structures/hash-record";
 import { ExpiringTable } from "../structures/hash-table";
 import { hashCount, hashFreeSome, hashNextExpiry } from "../structures/hash-value";
@@ -35,6 +36,7 @@ import { Loading } from "./loading-state";
 import { RdbType } from "./rdb-format";
 import { RdbReader, Text } from "./rdb-read";
 import { RdbWriter } from "./rdb-write";
+import { listpackOfZiplist } from "./ziplist";
 
 // Writing. Commands may be half done: nothing here uses the state that they use but `Lp`, which they read again.
 
@@ -134,14 +136,12 @@ export function beginHash(type: u32): bool {
       return beginPairs(0);
     case RdbType.HashMetadata:
       return RdbReader.skip(8) && beginPairs(load<u64>(RdbReader.at - 8));
-    case RdbType.HashZipmap:
-      return readBlob(0);
-    case RdbType.HashZiplist:
-      return readBlob(0);
-    case RdbType.HashListpack:
-      return readBlob(2);
     case RdbType.HashListpackEx:
-      return RdbReader.skip(8) && readBlob(3);
+      return RdbReader.skip(8) && readBlob();
+    case RdbType.HashZipmap:
+    case RdbType.HashZiplist:
+    case RdbType.HashListpack:
+      return readBlob();
     default:
       return RdbReader.corrupt();
   }
@@ -239,64 +239,73 @@ function addPacked(field: usize, fieldLength: u32, value: usize, valueLength: u3
   return true;
 }
 
-/** A whole value in one string: a listpack of `width` elements per field, or (0) an older form. */
-function readBlob(width: u32): bool {
+/** A whole value in one string: a listpack, or what came before it. */
+function readBlob(): bool {
   if (!RdbReader.string(1)) return false;
-  const ptr = Text.ptr;
   const length = Text.length;
   const owned = Text.owned;
-  let whole: bool;
-  if (!canAllocate(<usize>length * 4 + 1024)) whole = outOfMemory();
-  else if (width != 0) whole = takeListpack(ptr, length, width);
-  else {
-    Loading.encoding = Encoding.Listpack;
-    Loading.ptr = newListpack(<usize>length + 16);
-    const isZipmap = Loading.rdbType == <u32>RdbType.HashZipmap;
-    whole = isZipmap ? readZipmap(ptr, length) : RdbReader.corrupt();
-  }
+  const whole = canAllocate(<usize>length * 4 + 1024)
+    ? takeBlob(Text.ptr, length) && fitBlob()
+    : outOfMemory();
   free(owned);
-  if (whole && fitBlob(width)) return true;
+  if (whole) return true;
   if (Loading.ptr != 0) hashFreeSome(Loading.encoding, Loading.ptr, u32.MAX_VALUE);
   Loading.ptr = 0;
   return false;
 }
 
-/** The listpack becomes the value as it is. */
-function takeListpack(ptr: usize, length: u32, width: u32): bool {
+/** Makes a listpack of it, which nobody has looked into yet. */
+function takeBlob(ptr: usize, length: u32): bool {
+  Loading.encoding = Encoding.Listpack;
+  switch (Loading.rdbType) {
+    case RdbType.HashZipmap:
+      Loading.ptr = newListpack(<usize>length + 16);
+      return readZipmap(ptr, length);
+    case RdbType.HashZiplist:
+      Loading.ptr = listpackOfZiplist(ptr, length);
+      return Loading.ptr != 0 ? true : RdbReader.corrupt();
+    case RdbType.HashListpackEx:
+      Loading.encoding = Encoding.ListpackEx;
+      break;
+    default:
+  }
   if (!lpValid(ptr, length, true)) return RdbReader.corrupt();
-  Loading.encoding = width == 3 ? Encoding.ListpackEx : Encoding.Listpack;
   Loading.ptr = lpCopy(ptr, length);
   return true;
 }
 
 /** Checks the fields, and makes a table of what is too large for a listpack. */
-function fitBlob(width: u32): bool {
-  const perField: u32 = width == 3 ? 3 : 2;
+function fitBlob(): bool {
+  const width = widthOf(Loading.encoding);
   const lp = Loading.ptr;
   const elements = lpCount(lp);
-  if (elements % perField != 0) return RdbReader.corrupt();
+  if (elements % width != 0) return RdbReader.corrupt();
   if (width == 3 && !inOrder(lp)) return RdbReader.corrupt();
-  const longest = width == 0 ? longestElement(lp) : 0;
-  const tooMany = <f64>(elements / perField) > Settings.value(Setting.HashMaxListpackEntries);
+  const tooMany = <f64>(elements / width) > Settings.value(Setting.HashMaxListpackEntries);
+  const isZipmap = Loading.rdbType == <u32>RdbType.HashZipmap;
+  const longest = isZipmap ? longestElement(lp) : 0;
   if (tooMany || <f64>longest > Settings.value(Setting.HashMaxListpackValue)) {
-    if (!canAllocate(lpBytes(lp) * 8 + ((<usize>elements) << 5))) return outOfMemory();
-    Hash.open(Loading.encoding, lp);
-    hashToTable();
-    Loading.encoding = Hash.encoding;
-    Loading.ptr = Hash.ptr;
-    const same = hashCount(Hash.encoding, Hash.ptr) == elements / perField;
-    return same ? true : RdbReader.corrupt();
+    return makeTable(elements / width);
   }
   for (let p = lpFirst(lp); p != 0; ) {
     lpRead(p);
-    let next = p;
-    for (let i: u32 = 0; i < perField; i++) next = lpNext(lp, next);
-    if (next != 0 && lpFind(lp, next, Lp.ptr, Lp.length, perField - 1) != 0) {
+    const next = Packed.next(lp, p, width);
+    if (next != 0 && lpFind(lp, next, Lp.ptr, Lp.length, width - 1) != 0) {
       return RdbReader.corrupt();
     }
     p = next;
   }
   return true;
+}
+
+/** A table of so many fields, or fewer where some are there twice. */
+function makeTable(fields: u32): bool {
+  if (!canAllocate(lpBytes(Loading.ptr) * 8 + ((<usize>fields) << 6))) return outOfMemory();
+  Hash.open(Loading.encoding, Loading.ptr);
+  hashToTable();
+  Loading.encoding = Hash.encoding;
+  Loading.ptr = Hash.ptr;
+  return hashCount(Hash.encoding, Hash.ptr) == fields ? true : RdbReader.corrupt();
 }
 
 /** Whether each expiry is one, and they stand in order, those that say "none" last. */
