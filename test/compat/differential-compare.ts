@@ -58,13 +58,19 @@ function same(args: readonly string[], real: Buffer, atoll: Buffer): boolean {
     case "sunion":
     case "sdiff":
     case "spop":
+    case "hkeys":
+    case "hvals":
       return sameItems(real, atoll);
     case "sort":
     case "sort_ro":
       return sameButTies(args, real, atoll);
+    case "hgetall":
+      return samePairs(real, atoll);
     case "srandmember":
+    case "hrandfield":
       return sameShape(real, atoll);
     case "sscan":
+    case "hscan":
       return real[0] !== MINUS && (args[2] !== "0" || sameScan(real, atoll));
     case "scan":
     case "time":
@@ -130,9 +136,14 @@ function sameButTies(args: readonly string[], real: Buffer, atoll: Buffer): bool
   return itemsOf(real)?.length === itemsOf(atoll)?.length;
 }
 
-/** Elements by chance: as many of them. */
+/** As many items, each of the same kind: which ones is chance. */
 function sameShape(real: Buffer, atoll: Buffer): boolean {
-  return real[0] !== MINUS && itemsOf(real)?.length === itemsOf(atoll)?.length;
+  const [left, right] = [itemsOf(real), itemsOf(atoll)];
+  if (left === undefined || right === undefined) return left === right && real[0] !== MINUS;
+  return (
+    left.length === right.length &&
+    left.every((item, at) => item[0] === right[at]?.[0] && sameShape(item, right[at] as Buffer))
+  );
 }
 
 /** A scan that is through with one call has seen the same; how far others come is for each server to say. */

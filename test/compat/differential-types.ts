@@ -1,11 +1,13 @@
 /** Commands of the data types but strings: the rows of each stand in a file of its own, `differential-<type>.ts`. */
 import { bitmapCommands } from "./differential-bitmap.ts";
 import type { Weighted } from "./differential-commands.ts";
+import { hashCommands } from "./differential-hash.ts";
 import { hyperLogLogCommands } from "./differential-hyperloglog.ts";
 import { setCommands } from "./differential-set.ts";
 
 export const typeCommands: readonly Weighted[] = [
   ...bitmapCommands,
+  ...hashCommands,
   ...hyperLogLogCommands,
   ...setCommands,
 ];
