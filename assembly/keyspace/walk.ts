@@ -9,6 +9,7 @@ import { Stats } from "../base/stats";
 import { checkHash } from "../structures/hash-check";
 import { NEVER } from "../structures/hash-table";
 import { hashNextExpiry } from "../structures/hash-value";
+import { checkSet } from "../structures/set-value";
 import {
   BUCKET,
   countDatabases,
@@ -241,6 +242,9 @@ export function checkDatabase(database: Database): bool {
       }
       if (find(database, slot, Entry.keyPtr(e), Entry.keyLength(e)) != e) return false;
       if (Entry.type(e) == <u32>ValueType.Hash && !checkHashEntry(database, slot, e)) return false;
+      if (Entry.type(e) == <u32>ValueType.Set && !checkSet(Entry.encoding(e), Entry.pointer(e))) {
+        return false;
+      }
     }
     if (used != facts.used || expiring != facts.expires) return false;
     if (!checkBuckets(table)) return false;

@@ -242,7 +242,8 @@ export function setCopy(encoding: u32, ptr: usize): usize {
 
 /** For tests: whether the value is sound. */
 export function checkSet(encoding: u32, ptr: usize): bool {
-  return encoding == <u32>Encoding.IntSet ? checkIntSet(ptr) : checkDict(ptr);
+  if (encoding == <u32>Encoding.IntSet) return checkIntSet(ptr);
+  return dictCount(ptr) > 0 && checkDict(ptr);
 }
 
 function checkIntSet(ptr: usize): bool {

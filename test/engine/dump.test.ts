@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { Setting } from "../../assembly/abi.ts";
 import { seeded } from "../assembly/load.ts";
 import { Session, sound, startEngines } from "./harness.ts";
+import { signed } from "./payload.ts";
 import { NOW, randomValue } from "./rdb-support.ts";
 
 /** Values and the payloads that DUMP of redis-server 7.0.15 gives for them. */
@@ -94,23 +95,9 @@ for (const instance of await startEngines()) {
         const length = random() % 24;
         const body = Uint8Array.from({ length }, () => random());
         if (length > 1 && random() % 2) body.set([0, 0xc3]);
-        const signed = Buffer.concat([body, Buffer.from([10, 0])]);
-        const footer = Buffer.alloc(8);
-        footer.writeBigUInt64LE(crc64(signed));
-        session.call("RESTORE", "k", 0, Buffer.concat([signed, footer]), "REPLACE");
+        session.call("RESTORE", "k", 0, signed(body), "REPLACE");
       }
       expect(sound(instance), `seed ${seed}`).toBe(true);
     });
   });
-}
-
-const table = Array.from({ length: 256 }, (_, byte) => {
-  let crc = BigInt(byte);
-  for (let bit = 0; bit < 8; bit++) crc = crc & 1n ? (crc >> 1n) ^ 0x95ac9329ac4bc9b5n : crc >> 1n;
-  return crc;
-});
-
-/** The checksum of RDB files, as defined. */
-function crc64(bytes: Uint8Array): bigint {
-  return bytes.reduce((crc, byte) => table[Number((crc ^ BigInt(byte)) & 255n)]! ^ (crc >> 8n), 0n);
 }
