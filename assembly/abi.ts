@@ -74,7 +74,12 @@ export enum Inspect {
   Address = 7,
   /** Bytes of the value in an RDB file. */
   SerializedLength = 8,
-  Size = 9,
+  /** Of a list: elements, nodes, the limit of a node (i32), bytes of all nodes. */
+  ListElements = 9,
+  ListNodes = 10,
+  ListFill = 11,
+  ListBytes = 12,
+  Size = 13,
 }
 
 /** Counters, one f64 each, at `statsPtr()`. */

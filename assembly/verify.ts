@@ -59,6 +59,7 @@ export {
   lpValid,
   newListpack,
 } from "./structures/listpack";
+export { checkLists } from "./types/check-list";
 
 /** Where `dictNext` and `dictScan` go on. */
 export function dictAt(): u64 {

@@ -1,5 +1,5 @@
 /** Facts about one key for MEMORY USAGE and DEBUG OBJECT, which the host answers. Behaviour: Redis 7.0 debug.c, object.c. */
-import { Inspect } from "../abi";
+import { Inspect, ValueType } from "../abi";
 import { ClientState } from "../base/client";
 import { Arg, client, publish, Streams } from "../base/frame";
 import { usableSize } from "../base/memory";
@@ -8,6 +8,7 @@ import { Entry, valueBytes } from "../keyspace/entry";
 import { isString, slotOf } from "../keyspace/keyspace";
 import { stringLength } from "../keyspace/string-value";
 import { RdbWriter } from "../snapshot/rdb-write";
+import { Quicklist, QuickNode } from "../structures/quicklist";
 import { idleSeconds, referenceCount } from "./object";
 
 /** The allocation itself and the key's place in its slot table: a 4-byte pointer and a tag. */
@@ -36,9 +37,24 @@ export function inspect(index: u32, serialize: i32, samples: u32): i32 {
   store<u32>(at, Entry.expires(e) ? 1 : 0, Inspect.Expires << 2);
   store<u32>(at, <u32>e, Inspect.Address << 2);
   store<u32>(at, serializedLength, Inspect.SerializedLength << 2);
+  if (Entry.type(e) == ValueType.List) inspectList(at, Entry.pointer(e));
   output.length = (<usize>Inspect.Size) << 2;
   publish();
   return 1;
+}
+
+function inspectList(at: usize, ptr: usize): void {
+  const list = Quicklist.at(ptr);
+  let nodes: u32 = 0;
+  let bytes: u32 = 0;
+  for (let node = list.head; node != 0; node = QuickNode.at(node).next) {
+    nodes++;
+    bytes += QuickNode.at(node).bytes;
+  }
+  store<u32>(at, list.count, Inspect.ListElements << 2);
+  store<u32>(at, nodes, Inspect.ListNodes << 2);
+  store<i32>(at, list.fill, Inspect.ListFill << 2);
+  store<u32>(at, bytes, Inspect.ListBytes << 2);
 }
 
 /** Writes the value as a snapshot would, to see how long it gets; 0 when memory is short for that. */

@@ -27,19 +27,6 @@ import {
 import { deleteEmpty, isList, roomToChange } from "./list-parts";
 import { Writes } from "./writes";
 
-/** Reads an integer that has a counterpart of the other sign; false: an error was replied. */
-function parseSigned(argument: u32): bool {
-  if (!parseInt64(Arg.ptr(argument), <i32>Arg.length(argument))) {
-    replyNotInteger();
-    return false;
-  }
-  if (parsedInt64() != i64.MIN_VALUE) return true;
-  replyError(
-    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-  );
-  return false;
-}
-
 /** LINSERT key BEFORE|AFTER pivot element */
 export function insert(): void {
   const after = equalsWord(Arg.ptr(2), Arg.length(2), "after");
@@ -75,7 +62,10 @@ export function insert(): void {
 
 /** LREM key count element */
 export function remove(): void {
-  if (!parseSigned(2)) return;
+  if (!parseInt64(Arg.ptr(2), <i32>Arg.length(2))) {
+    replyNotInteger();
+    return;
+  }
   const wanted = parsedInt64();
   const database = currentDatabase();
   const key = Arg.ptr(1);
@@ -131,7 +121,10 @@ function parsePositionOptions(): bool {
     const ptr = Arg.ptr(i);
     const length = Arg.length(i);
     if (i + 1 < argc && equalsWord(ptr, length, "rank")) {
-      if (!parseSigned(i + 1)) return false;
+      if (!parseInt64(Arg.ptr(i + 1), <i32>Arg.length(i + 1))) {
+        replyNotInteger();
+        return false;
+      }
       rank = parsedInt64();
       if (rank == 0) {
         replyError(
@@ -150,6 +143,8 @@ function parsePositionOptions(): bool {
       return false;
     }
   }
+  // Redis cannot negate it: every match is beyond it, and COUNT is never reached.
+  if (rank == i64.MIN_VALUE && most > 0) most = 0;
   return true;
 }
 

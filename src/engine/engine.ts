@@ -8,7 +8,7 @@ import {
   LoadStatus,
   type Setting,
   Stat,
-  type ValueType,
+  ValueType,
   type Yield,
 } from "../../assembly/abi.ts";
 import { latin1, latin1Text, utf8Text } from "../base/bytes.ts";
@@ -48,6 +48,17 @@ export interface KeyFacts {
   readonly address: number;
   /** Bytes of the value in an RDB file, when asked for; else 0. */
   readonly serializedLength: number;
+  /** Of a list. */
+  readonly list?: ListFacts;
+}
+
+export interface ListFacts {
+  readonly elements: number;
+  readonly nodes: number;
+  /** `list-max-listpack-size` when the list was made. */
+  readonly fill: number;
+  /** Of all its nodes. */
+  readonly bytes: number;
 }
 
 /** Address of an engine-side client. */
@@ -494,6 +505,12 @@ export class Engine {
     if (this.wasm.inspect(index, serialize ? 1 : 0, samples) === 0) return undefined;
     const first = this.frameWord(Frame.OutputPtr) / 4;
     const word = (at: Inspect): number => this.memory.words[first + at] as number;
+    const list = {
+      elements: word(Inspect.ListElements),
+      nodes: word(Inspect.ListNodes),
+      fill: word(Inspect.ListFill) | 0,
+      bytes: word(Inspect.ListBytes),
+    };
     return {
       type: word(Inspect.Type),
       encoding: word(Inspect.Encoding),
@@ -504,6 +521,7 @@ export class Engine {
       expires: word(Inspect.Expires) === 1,
       address: word(Inspect.Address),
       serializedLength: word(Inspect.SerializedLength),
+      ...(word(Inspect.Type) === ValueType.List ? { list } : {}),
     };
   }
 

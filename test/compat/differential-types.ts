@@ -3,12 +3,14 @@ import { bitmapCommands } from "./differential-bitmap.ts";
 import type { Weighted } from "./differential-commands.ts";
 import { hashCommands } from "./differential-hash.ts";
 import { hyperLogLogCommands } from "./differential-hyperloglog.ts";
+import { listCommands } from "./differential-list.ts";
 import { setCommands } from "./differential-set.ts";
 
 export const typeCommands: readonly Weighted[] = [
   ...bitmapCommands,
   ...hashCommands,
   ...hyperLogLogCommands,
+  ...listCommands,
   ...setCommands,
 ];
 

@@ -1,7 +1,7 @@
 /** DEBUG OBJECT and DEBUG DIGEST-VALUE: what they say about single keys. */
 import { Encoding } from "../../../assembly/abi.ts";
 import { array, error, type ReplyValue, simple } from "../../base/reply.ts";
-import type { KeyFacts } from "../../engine/engine.ts";
+import type { KeyFacts, ListFacts } from "../../engine/engine.ts";
 import type { HostCall } from "../call.ts";
 
 export function debugObject(call: HostCall): ReplyValue {
@@ -11,7 +11,16 @@ export function debugObject(call: HostCall): ReplyValue {
   return simple(
     `Value at:0x${facts.address.toString(16).padStart(12, "0")} refcount:${facts.references} ` +
       `encoding:${encodingName(facts)} serializedlength:${facts.serializedLength} ` +
-      `lru:${clock} lru_seconds_idle:${facts.idleSeconds}`,
+      `lru:${clock} lru_seconds_idle:${facts.idleSeconds}${listText(call, facts.list)}`,
+  );
+}
+
+function listText(call: HostCall, list: ListFacts | undefined): string {
+  if (list === undefined) return "";
+  const compressed = call.node.configuration.get("list-compress-depth") > 0 ? 1 : 0;
+  return (
+    ` ql_nodes:${list.nodes} ql_avg_node:${(list.elements / list.nodes).toFixed(2)} ` +
+    `ql_listpack_max:${list.fill} ql_compressed:${compressed} ql_uncompressed_size:${list.bytes}`
   );
 }
 

@@ -1,0 +1,25 @@
+/** The invariant walk of lists, for tests. */
+import { ValueType } from "../abi";
+import { countDatabases, databaseAt, databaseExists, SLOT_COUNT } from "../keyspace/database";
+import { Entry } from "../keyspace/entry";
+import { nextOccupied, SlotWalk } from "../keyspace/walk";
+import { checkQuicklist, Quicklist } from "../structures/quicklist";
+
+/** Whether every list is sound and has elements. */
+export function checkLists(): bool {
+  for (let index: u32 = 0; index < countDatabases(); index++) {
+    if (!databaseExists(index)) continue;
+    const database = databaseAt(index);
+    if (database.keys == 0) continue;
+    for (let slot = nextOccupied(database, 0); slot < SLOT_COUNT; ) {
+      SlotWalk.start(database.table(slot));
+      for (let e = SlotWalk.next(); e != 0; e = SlotWalk.next()) {
+        if (Entry.type(e) != ValueType.List) continue;
+        const list = Entry.pointer(e);
+        if (Quicklist.at(list).count == 0 || !checkQuicklist(list)) return false;
+      }
+      slot = nextOccupied(database, slot + 1);
+    }
+  }
+  return true;
+}
