@@ -251,11 +251,12 @@ const TIMEOUT_MAX: f64 = 9223372036854775808.0;
 export function parseSecondsTimeout(index: u32): f64 {
   const ptr = Arg.ptr(index);
   const length = <i32>Arg.length(index);
-  if (!isLongDouble(ptr, length) || !parseDouble(ptr, length)) {
+  if (!isLongDouble(ptr, length)) {
     replyError("ERR timeout is not a float or out of range");
     return -1;
   }
-  const ms = ceil(parsedDouble() * 1000);
+  // A number that is beyond a double's range, but not beyond a long double's, is too large.
+  const ms = parseDouble(ptr, length) ? ceil(parsedDouble() * 1000) : TIMEOUT_MAX;
   // Redis converts to a 64-bit integer before it looks at the sign: what is too large becomes negative.
   if (ms < 0 || ms >= TIMEOUT_MAX) {
     replyError("ERR timeout is negative");

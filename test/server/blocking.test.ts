@@ -1,0 +1,365 @@
+/**
+ * Clients that wait for keys: each script runs on Atoll and on redis-server, and every client must read the same bytes
+ * in both. A line is `client: command`; nobody waits for a reply before the next line, but the server has taken each
+ * line before the next one is sent.
+ */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { describeWithTools } from "../support/oracle.ts";
+import { type Argument, encodeCommand, type RespClient } from "../support/resp-client.ts";
+import { startServer, type TestServer, until } from "../support/server.ts";
+import { infoFields } from "./support.ts";
+
+/** What each client has read, by its name. */
+type Transcript = Record<string, string>;
+
+/** `wait N` is a line too; `a| one | two` sends several commands in one write; `@b` stands for the client's ID. */
+async function play(server: TestServer, lines: readonly string[]): Promise<Transcript> {
+  const clients = new Map<string, RespClient>();
+  const ids = new Map<string, string>();
+  const heard: Transcript = {};
+  const control = await server.connect();
+  await control.must("FLUSHALL");
+  for (const line of lines) {
+    const waits = /^wait (\d+)$/.exec(line);
+    if (waits !== null) {
+      await Bun.sleep(Number(waits[1]));
+      continue;
+    }
+    const [, name, mark, rest] = /^(\w+)([:|]) *(.*)$/.exec(line) as string[] as [
+      string,
+      string,
+      string,
+      string,
+    ];
+    let client = clients.get(name);
+    if (client === undefined) {
+      client = await server.connect();
+      ids.set(name, String(await client.must("CLIENT", "ID")));
+      clients.set(name, client);
+      heard[name] = "";
+    }
+    const commands = mark === "|" ? rest.split("|") : [rest];
+    if (rest === "close") {
+      client.close();
+      await client.untilClosed();
+    } else {
+      const parsed = commands.map((text) => wordsOf(text.trim(), ids));
+      for (const _ of parsed) {
+        void client.nextRaw().then(
+          (reply) => {
+            // HELLO tells the client's ID.
+            heard[name] += reply.startsWith("%") ? "hello\r\n" : reply;
+          },
+          () => {
+            heard[name] += "closed";
+          },
+        );
+      }
+      client.send(Buffer.concat(parsed.map(encodeCommand)));
+    }
+    // What was sent before is taken, and what it let go on has been answered.
+    await Bun.sleep(4);
+    await control.must("PING");
+  }
+  await Bun.sleep(20);
+  for (const client of clients.values()) client.close();
+  control.close();
+  return heard;
+}
+
+function wordsOf(text: string, ids: ReadonlyMap<string, string>): Argument[] {
+  return text
+    .split(" ")
+    .map((word) => (word.startsWith("@") ? (ids.get(word.slice(1)) ?? word) : word));
+}
+
+const scripts: Readonly<Record<string, readonly string[]>> = {
+  "the first to wait is the first to be served, and a push serves as many as it can": [
+    "b: BLPOP k 0",
+    "c: BRPOP k 0",
+    "d: BLPOP k 0",
+    "a: RPUSH k 1 2",
+    "a: LLEN k",
+    "a: RPUSH k 3 4 5",
+    "a: LRANGE k 0 -1",
+  ],
+  "a client goes behind others that blocked before it": [
+    "b: BLPOP k 0",
+    "c: BLPOP k 0",
+    "a: RPUSH k 1",
+    "b: BLPOP k 0",
+    "a: RPUSH k 2",
+    "a: RPUSH k 3",
+  ],
+  "clients are served before the next command of the same pipeline": [
+    "b: BLPOP k 0",
+    "a| RPUSH k 1 2 3 | LRANGE k 0 -1 | RPUSH k 4 | LLEN k",
+  ],
+  "what a blocked client has sent meanwhile runs when it is let go": [
+    "b| BLPOP k 0 | PING | SET x 1 | BLPOP k 0 | GET x | ECHO end",
+    "a: RPUSH k 1",
+    "a: GET x",
+    "a: RPUSH k 2",
+  ],
+  "EXEC serves when it is over, in the order in which keys became ready": [
+    "b: BLPOP one two 0",
+    "c: BLPOP one 0",
+    "a| MULTI | RPUSH two 2 | RPUSH one 1 | LLEN one | EXEC",
+    "a: EXISTS one two",
+  ],
+  "a key that is gone again when EXEC is over serves nobody": [
+    "b: BLPOP k 0",
+    "a| MULTI | RPUSH k 1 | DEL k | EXEC",
+    "a| MULTI | RPUSH k 1 | DEL k | SET k x | EXEC",
+    "a: DEL k",
+    "a: RPUSH k 2",
+  ],
+  "inside EXEC nobody waits": [
+    "a| MULTI | BLPOP k 0 | BRPOPLPUSH k l 0 | BLMOVE k l LEFT LEFT 0 | BLMPOP 0 1 k LEFT | EXEC",
+    "a| MULTI | BZPOPMIN k 0 | BZMPOP 0 1 k MIN | EXEC",
+  ],
+  "a value of another type serves nobody; clients of both types may wait for one key": [
+    "b: BLPOP k 0",
+    "c: BZPOPMIN k 0",
+    "a: SET k x",
+    "a: DEL k",
+    "a: ZADD k 1 z",
+    "a: LPUSH k l",
+    "a: EXISTS k",
+  ],
+  "keys come to be in many ways": [
+    "a: RPUSH source 1 2 3",
+    "b: BLPOP k 0",
+    "a: RENAME source k",
+    "b: BLPOP l 0",
+    "a: COPY k l",
+    "b: BLPOP m 0",
+    "a: LMOVE k m LEFT LEFT",
+    "a| SELECT 1 | RPUSH o 1 | SELECT 0",
+    "b: BLPOP o 0",
+    "a: SWAPDB 0 1",
+    "a| SELECT 2 | RPUSH p 1 | MOVE p 0",
+    "b: BLPOP p 0",
+    "a| RPUSH p 2 | MOVE p 0",
+  ],
+  "a served client may serve others": [
+    "b: BLMOVE one two LEFT RIGHT 0",
+    "c: BRPOPLPUSH two three 0",
+    "d: BLPOP three 0",
+    "a: RPUSH one x y",
+    "a: LRANGE one 0 -1",
+  ],
+  "the target's type is looked at when the client is served": [
+    "b: BLMOVE k target LEFT LEFT 0",
+    "a: SET target x",
+    "a: RPUSH k 1",
+    "a: LRANGE k 0 -1",
+  ],
+  "counts and sides of BLMPOP and BZMPOP": [
+    "b: BLMPOP 0 2 k l RIGHT COUNT 2",
+    "a: RPUSH l 1 2 3",
+    "a: LRANGE l 0 -1",
+    "b: BZMPOP 0 2 y z MAX COUNT 5",
+    "a: ZADD z 1 a 2 b",
+    "b: BZPOPMAX y z 0",
+    "a: ZADD y 1.5 a 3 b",
+  ],
+  "times run out, in RESP2 and RESP3": [
+    "b: BLPOP k 0.03",
+    "c: BLMOVE k l LEFT LEFT 0.01",
+    "d: HELLO 3",
+    "d: BRPOP k l 0.02",
+    "e: BZPOPMIN k 0.001",
+    "wait 250",
+    "a: RPUSH k 1",
+    "a: LLEN k",
+  ],
+  "timeouts that are none": [
+    "a: BLPOP k abc",
+    "a: BLPOP k -1",
+    "a: BLPOP k inf",
+    "a: BLPOP k 1e400",
+    "a: BLPOP k 9.3e15",
+    "a: BLPOP k nan",
+    "a: BLPOP k 0x10 0",
+  ],
+  "CLIENT UNBLOCK": [
+    "b| BLPOP k 0 | ECHO next",
+    "a: CLIENT UNBLOCK @b",
+    "b: BLPOP k 0",
+    "a: CLIENT UNBLOCK @b TIMEOUT",
+    "b: BLPOP k 0",
+    "a: CLIENT UNBLOCK @b ERROR",
+    "a: CLIENT UNBLOCK @b",
+    "a: CLIENT UNBLOCK @a",
+    "a: CLIENT UNBLOCK 999999",
+    "a: CLIENT UNBLOCK x",
+    "a: CLIENT UNBLOCK @b sometimes",
+    "b: BLPOP k 0",
+    "a| CLIENT UNBLOCK @b | RPUSH k 1 | LLEN k",
+    "c: WAIT 1 0",
+    "a: CLIENT UNBLOCK @c",
+    "c: WAIT 1 0",
+    "a: CLIENT UNBLOCK @c ERROR",
+  ],
+  "who has gone is not served": [
+    "b: BLPOP k 0",
+    "c: BLPOP k 0",
+    "d: BLPOP k 0",
+    "b: close",
+    "wait 20",
+    "a: CLIENT KILL ID @c",
+    "a: RPUSH k 1 2",
+    "a: LLEN k",
+  ],
+  "a role change lets go": [
+    "b: BLPOP k 0",
+    "c: BZPOPMAX k 0",
+    "a: REPLICAOF 127.0.0.1 1",
+    "a: REPLICAOF NO ONE",
+  ],
+};
+
+describeWithTools(["redis-server"], "blocked clients read what redis-server tells them", () => {
+  let atoll: TestServer;
+  let redis: TestServer;
+
+  beforeAll(async () => {
+    [atoll, redis] = await Promise.all([startServer(), startServer({ real: true })]);
+  });
+  afterAll(async () => {
+    await Promise.all([atoll.stop(), redis.stop()]);
+  });
+
+  for (const [name, lines] of Object.entries(scripts)) {
+    test(name, async () => {
+      const [ours, theirs] = await Promise.all([play(atoll, lines), play(redis, lines)]);
+      expect(ours).toEqual(theirs);
+      const control = await atoll.connect();
+      await until(async () => {
+        const fields = infoFields(String(await control.must("INFO", "clients")));
+        return fields.get("blocked_clients") === "0";
+      });
+      control.close();
+    });
+  }
+
+  test("calls are counted when a client blocks, once", async () => {
+    const lines = ["b: BLPOP k 0", "b: BLPOP k 0.01", "wait 150", "b: BLPOP k 0", "a: RPUSH k 1 2"];
+    const counts = await Promise.all(
+      [atoll, redis].map(async (server) => {
+        const control = await server.connect();
+        await control.must("CONFIG", "RESETSTAT");
+        await play(server, lines);
+        const fields = infoFields(String(await control.must("INFO", "commandstats", "stats")));
+        control.close();
+        return [
+          /calls=\d+/.exec(fields.get("cmdstat_blpop") ?? "")?.[0],
+          /failed_calls=\d+/.exec(fields.get("cmdstat_blpop") ?? "")?.[0],
+          fields.get("keyspace_hits"),
+          fields.get("keyspace_misses"),
+        ];
+      }),
+    );
+    expect(counts[0]).toEqual(counts[1] as (typeof counts)[0]);
+  });
+
+  test("a thousand clients are served in order, and others time out meanwhile", async () => {
+    const clients = await Promise.all(Array.from({ length: 1000 }, () => atoll.connect()));
+    const control = await atoll.connect();
+    const served: number[] = [];
+    const waiting: Promise<unknown>[] = [];
+    for (const [index, client] of clients.entries()) {
+      const timeout = index % 10 === 9 ? "0.3" : "60";
+      waiting.push(
+        client.call("BLPOP", `other:${index % 7}`, "k", timeout).then((reply) => {
+          if (reply !== null) served.push(index);
+        }),
+      );
+    }
+    await until(async () => {
+      const fields = infoFields(String(await control.must("INFO", "clients")));
+      return fields.get("blocked_clients") === "1000";
+    });
+    await Bun.sleep(400);
+    await control.pipeline(
+      Array.from({ length: 900 }, (_, at) => ["RPUSH", "k", String(at)] as const),
+    );
+    await Promise.all(waiting);
+    expect(served.length).toBe(900);
+    expect(served.every((index) => index % 10 !== 9)).toBe(true);
+    expect(await control.call("EXISTS", "k")).toBe(0);
+    for (const client of [...clients, control]) client.close();
+  }, 20_000);
+});
+
+describeWithTools(["redis-server"], "blocked clients of a cluster", () => {
+  let atoll: TestServer;
+  let redis: TestServer;
+
+  beforeAll(async () => {
+    [atoll, redis] = await Promise.all([
+      startServer({ cluster: true }),
+      startServer({ cluster: true, real: true }),
+    ]);
+    const ready = [atoll, redis].map(async (server) => {
+      const control = await server.connect();
+      await control.must("CLUSTER", "ADDSLOTSRANGE", 0, 16383);
+      const isUp = async () =>
+        /cluster_state:ok/.test(String(await control.must("CLUSTER", "INFO")));
+      await until(isUp, 15_000);
+      control.close();
+    });
+    await Promise.all(ready);
+  }, 20_000);
+  afterAll(async () => {
+    await Promise.all([atoll.stop(), redis.stop()]);
+  });
+
+  test("are told when their slot is nobody's and when the cluster is down", async () => {
+    for (const coverage of ["no", "yes"]) {
+      const lines = [
+        `a: CONFIG SET cluster-require-full-coverage ${coverage}`,
+        "b: BLPOP {reef}:1 {reef}:2 0",
+        "c: BLPOP other 0",
+        "a: CLUSTER DELSLOTS SLOT",
+        "wait 1500",
+        "a: CLUSTER ADDSLOTS SLOT",
+        "wait 500",
+        "a: RPUSH other 1",
+        "a: RPUSH {reef}:2 1",
+      ];
+      const transcripts = await Promise.all(
+        [atoll, redis].map(async (server) => {
+          const control = await server.connect();
+          const number = String(await control.must("CLUSTER", "KEYSLOT", "{reef}"));
+          control.close();
+          return play(
+            server,
+            lines.map((line) => line.replace(/SLOTS SLOT$/, `SLOTS ${number}`)),
+          );
+        }),
+      );
+      expect(transcripts[0]).toEqual(transcripts[1] as Transcript);
+    }
+  }, 20_000);
+
+  test("are sent after their slot", async () => {
+    const [control, waiting, other] = await Promise.all([
+      atoll.connect(),
+      atoll.connect(),
+      redis.connect(),
+    ]);
+    const own = Number(await control.must("CLUSTER", "KEYSLOT", "{reef}"));
+    const otherId = String(await other.must("CLUSTER", "MYID"));
+    await other.must("CLUSTER", "FLUSHSLOTS");
+    await control.must("CLUSTER", "MEET", "127.0.0.1", redis.port);
+    await until(async () => String(await control.must("CLUSTER", "NODES")).includes(otherId));
+    const reply = waiting.call("BLPOP", "{reef}:1", 0);
+    await Bun.sleep(20);
+    await control.must("CLUSTER", "SETSLOT", own, "NODE", otherId);
+    expect(String(await reply)).toContain(`MOVED ${own} 127.0.0.1:${redis.port}`);
+    expect(await waiting.call("PING")).toBe("PONG");
+    for (const client of [control, waiting, other]) client.close();
+  }, 20_000);
+});
