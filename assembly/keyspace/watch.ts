@@ -67,6 +67,14 @@ export function beforeWrite(
   }
 }
 
+/** To be called before a change that WATCH does not count: a running snapshot still wants the value as it was. */
+export function beforeQuietWrite(database: Database, slot: u32): void {
+  const table = database.table(slot);
+  if ((table.interest & Interest.Snapshot) == 0) return;
+  table.interest &= ~(<u32>Interest.Snapshot);
+  snapshotHook(database, slot);
+}
+
 function noteEvent(kind: u32, database: u32, key: usize, length: u32): void {
   const events = Streams.events;
   if (!events.reserve(<usize>length + 12)) return;

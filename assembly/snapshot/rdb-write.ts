@@ -86,6 +86,16 @@ export class RdbWriter {
     if (at != 0) RdbWriter.advance(storeLength(at, value));
   }
 
+  /** A length that may need 64 bits. */
+  static length64(value: u64): void {
+    if (value <= <u64>u32.MAX_VALUE) {
+      RdbWriter.length(<u32>value);
+      return;
+    }
+    RdbWriter.byte(0x81);
+    RdbWriter.u64(bswap<u64>(value));
+  }
+
   /** A string: as an integer or compressed where that is shorter and Redis does so. */
   static string(ptr: usize, length: u32): void {
     if (length <= INTEGER_TEXT_MAX && parseSmall(ptr, length)) {

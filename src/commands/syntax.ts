@@ -5,6 +5,7 @@
  *   word#0               a key, found by the command's key specification 0
  *   word#0:pattern       the same of another type
  *   NX                   a token that stands for itself, called `nx`; `NX=other`: called otherwise
+ *   any!*                a token that is no word, `*`, called `any`
  *   EX seconds:integer   an argument that follows its token
  *   [x]                  optional
  *   x...                 may be repeated
@@ -72,6 +73,11 @@ class Reader {
       return { ...inner, optional: true };
     }
     const word = this.word();
+    const mark = word.indexOf("!");
+    if (mark > 0) {
+      const parts = { name: word.slice(0, mark), token: word.slice(mark + 1) };
+      return this.suffixed({ ...parts, type: "pure-token" });
+    }
     const [named = "", other] = word.split("=");
     if (other !== undefined)
       return this.suffixed({ name: other, type: "pure-token", token: named });

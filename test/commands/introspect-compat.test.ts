@@ -41,7 +41,8 @@ function facts(raw: string): string {
   return raw
     .replace(/\$\d+\r\n(summary|notes)\r\n\$\d+\r\n[^\r]*\r\n/g, "$1\r\n")
     .replace(/\$\d+\r\ncomplexity\r\n\$\d+\r\n([^\r]*)\r\n/g, (_, text: string) => {
-      return `complexity ${/O\([^ ,.;]*\)/.exec(text.replaceAll(" + ", "+"))?.[0] ?? text}\r\n`;
+      const whole = text.replaceAll(" + ", "+").replaceAll("log N", "logN");
+      return `complexity ${/O\([^ ,.;]*\)/.exec(whole)?.[0] ?? text}\r\n`;
     })
     .replace(/\*2\r\n\$\d+\r\n(\d+\.\d+\.\d+)\r\n\$\d+\r\n[^\r]*\r\n/g, "history $1\r\n")
     .replace(/(?!^)\*\d+\r\n\*10\r\n\$\d+\r\n[a-z]+\|[\s\S]*$/, "subcommands")
