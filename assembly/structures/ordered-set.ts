@@ -449,7 +449,10 @@ function grow(set: OrderedSet, child: usize, right: usize): void {
 /** Takes a record out of the set; the record itself stays. */
 export function removeRecord(set: OrderedSet, record: usize): void {
   boundAtRecord(Record.score(record), record);
+  // Where it is the smallest below a child, the way leads into that child and not into the one before.
+  boundPassesEqual = true;
   const leaf = descend(set.root);
+  boundPassesEqual = false;
   removeAt(set, leaf, passed(leaf, LEAF_RECORDS));
 }
 
