@@ -63,6 +63,10 @@ function numbers({ prng }: Source): string[] {
   return Array.from({ length: 1 + prng.below(8) }, () => String(prng.below(40) - 5));
 }
 
+function scored(source: Source): string[] {
+  return numbers(source).flatMap((member, at) => [String(at % 3), member]);
+}
+
 export const sortCommands: readonly Weighted[] = [
   [14, (source) => sort(source, "sort")],
   [6, (source) => sort(source, "sort_ro")],
@@ -70,4 +74,9 @@ export const sortCommands: readonly Weighted[] = [
   [3, (source) => [source.values.word("del"), `{t}w${element(source)}`, source.prng.pick(names)]],
   [4, (source) => [source.values.word("sadd"), source.prng.pick(names), ...numbers(source)]],
   [1, (source) => [source.values.word("sadd"), source.prng.pick(names), ...elements(source)]],
+  [6, (source) => [source.values.word("rpush"), source.prng.pick(names), ...numbers(source)]],
+  [2, (source) => [source.values.word("rpush"), source.prng.pick(names), ...elements(source)]],
+  [4, (source) => [source.values.word("zadd"), source.prng.pick(names), ...scored(source)]],
+  [3, (source) => [source.values.word("hset"), `{t}h${element(source)}`, "f", element(source)]],
+  [3, ({ values: v, prng }) => [v.word("lrange"), prng.pick(names), "0", "-1"]],
 ];

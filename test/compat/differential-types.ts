@@ -5,6 +5,7 @@ import { hashCommands } from "./differential-hash.ts";
 import { hyperLogLogCommands } from "./differential-hyperloglog.ts";
 import { listCommands } from "./differential-list.ts";
 import { setCommands } from "./differential-set.ts";
+import { sortCommands } from "./differential-sort.ts";
 
 export const typeCommands: readonly Weighted[] = [
   ...bitmapCommands,
@@ -12,6 +13,7 @@ export const typeCommands: readonly Weighted[] = [
   ...hyperLogLogCommands,
   ...listCommands,
   ...setCommands,
+  ...sortCommands,
 ];
 
 /** Thresholds so low that values change their encoding all the time. */
