@@ -28,8 +28,9 @@ export const heldInputBytesMax = 64 * 1024 * 1024;
 /** A client that waits for a key is read on, to hear of its end, until so many bytes of further commands are held. */
 export const readAheadBytesMax = 64 * 1024;
 
-/** Published messages that wait for the end of the turn, counted once per subscriber. */
+/** Published messages that wait to be sent, counted once per subscriber; and their bytes, counted once. */
 export const outboxMessagesMax = 4096;
+export const outboxBytesMax = 1024 * 1024;
 
 /** Distinct error codes counted for INFO errorstats (Redis stops at 128, to bound what scripts can do). */
 export const errorCodesMax = 128;

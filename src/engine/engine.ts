@@ -6,7 +6,7 @@ import {
   Frame,
   Inspect,
   LoadStatus,
-  type Setting,
+  Setting,
   Stat,
   ValueType,
   type Yield,
@@ -78,6 +78,8 @@ export class Engine {
   private readonly scratch: number;
   private readonly input: number;
   private snapshotLost = false;
+  /** Somebody follows the journal. */
+  journals = false;
 
   /** `seed`: 64 random bits that key the hash function. Throws `RangeError` when memory is too small. */
   constructor(
@@ -119,6 +121,7 @@ export class Engine {
   }
 
   set(setting: Setting, value: number): void {
+    if (setting === Setting.Journal) this.journals = value !== 0;
     this.wasm.setSetting(setting, value);
   }
 

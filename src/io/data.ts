@@ -18,9 +18,7 @@ export interface DataServices {
 /** Gives the node its replication and its persistence, with sockets and files under them. */
 export function openDataServices(node: Node): DataServices {
   const { engine, clock, log, system } = node.modules;
-  const soon = (action: () => void): void => {
-    setImmediate(action);
-  };
+  const { soon } = system;
   const files = new DiskSnapshotFiles();
   const snapshots = new Snapshots({ engine, clock, soon });
   const loader = new DatasetLoader({ engine, clock, log, soon });

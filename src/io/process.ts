@@ -30,6 +30,9 @@ export function nodeSystem(options: {
     signalSelf: (signal) => process.kill(process.pid, signal),
     usage: processUsage,
     replaceFile: (path, text) => replaceFile(path, latin1(text)),
+    soon: (action) => {
+      setImmediate(action);
+    },
     after: (milliseconds, action) => {
       setTimeout(action, milliseconds);
     },

@@ -260,6 +260,7 @@ export class Execution {
     if (engine.eventsLength > 0) this.takeEvents();
     const length = engine.replyLength;
     if (length === 0) return;
+    if (this.node.publisher.hasWaiting) this.node.publisher.flushTo(client);
     if (client.kind === "replica") this.refuseReplica(client);
     else if (!client.closed) {
       client.link.send(engine.memory.bytes, engine.replyAddress, length);

@@ -48,6 +48,8 @@ export interface NodeSystem {
   /** Replaces a file atomically (temporary file, fsync, rename, fsync of the directory); a text is why not. */
   replaceFile(path: string, text: string): string | undefined;
   after(milliseconds: number, action: () => void): void;
+  /** When the sockets that can be read now have been. */
+  soon(action: () => void): void;
   /** Gives pages of the engine's memory back to the system; undefined where that is impossible. */
   readonly turnMeter?: TurnMeter;
   readonly releaseMemory?:

@@ -1,25 +1,31 @@
 import { ClientFlag, Client as Field, Notify } from "../../assembly/abi.ts";
 import { latin1, latin1Text } from "../base/bytes.ts";
 import { globMatch } from "../base/glob.ts";
-import { outboxMessagesMax } from "../base/limits.ts";
+import { outboxBytesMax, outboxMessagesMax } from "../base/limits.ts";
 import { bulk, encodeReply, integer, nullValue, type Protocol, push } from "../base/reply.ts";
 import type { Client } from "./client.ts";
 import type { Node } from "./node.ts";
 import { encodePush, pushMark, pushWords, type TopicKind, Topics } from "./pubsub.ts";
 
 /**
- * Pub/sub of this node. A message is encoded once, whoever gets it; what others than the client in hand get is
- * sent at the end of the turn, all messages of the turn in one write per client.
+ * Pub/sub of this node. A message is encoded once, whoever gets it. What others than the client in hand get is sent
+ * when the sockets that can be read now have been, or before their next reply: all that has gathered, in one write.
  */
 export class Publisher {
   readonly channels = new Topics<Client>();
   readonly patterns = new Topics<Client>();
   readonly shardChannels = new Topics<Client>();
   private outbox = new Map<Client, Uint8Array[]>();
+  /** Counted once per listener. */
   private waitingMessages = 0;
+  /** Counted once per message. */
+  private waitingBytes = 0;
   private flushDue = false;
   private batch = new Uint8Array(batchBytes);
-  private readonly flushNow = (): void => this.flush();
+  private readonly flushNow = (): void => {
+    this.flushDue = false;
+    this.flush();
+  };
 
   constructor(private readonly node: Node) {}
 
@@ -88,6 +94,7 @@ export class Publisher {
     for (const client of listeners) {
       if (this.node.isCurrent(client)) {
         if (behindReplies) this.node.sendReplies(client);
+        this.flushTo(client);
         this.sendNow(client, bytes);
         continue;
       }
@@ -96,24 +103,41 @@ export class Publisher {
       else waiting.push(bytes);
       this.waitingMessages++;
     }
-    if (this.waitingMessages >= outboxMessagesMax) this.flush();
+    this.waitingBytes += bytes.length;
+    const full = this.waitingMessages >= outboxMessagesMax || this.waitingBytes >= outboxBytesMax;
+    if (full) this.flush();
     else if (this.waitingMessages > 0 && !this.flushDue) {
       this.flushDue = true;
-      this.node.onTurnEnd(this.flushNow);
+      this.node.modules.system.soon(this.flushNow);
     }
   }
 
+  /** Messages wait to be sent. */
+  get hasWaiting(): boolean {
+    return this.outbox.size > 0;
+  }
+
+  /** The client is about to be sent something else. */
+  flushTo(client: Client): void {
+    const messages = this.outbox.get(client);
+    if (messages === undefined) return;
+    this.outbox.delete(client);
+    this.waitingMessages -= messages.length;
+    this.sendAll(client, messages);
+  }
+
   private flush(): void {
-    this.flushDue = false;
     const { outbox } = this;
-    if (outbox.size === 0) return;
     this.outbox = new Map();
     this.waitingMessages = 0;
-    for (const [client, messages] of outbox) {
-      if (client.closed) continue;
-      if (messages.length === 1) this.sendNow(client, messages[0] as Uint8Array);
-      else this.sendBatches(client, messages);
-    }
+    this.waitingBytes = 0;
+    for (const [client, messages] of outbox) this.sendAll(client, messages);
+  }
+
+  private sendAll(client: Client, messages: readonly Uint8Array[]): void {
+    if (client.closed) return;
+    if (messages.length === 1) this.sendNow(client, messages[0] as Uint8Array);
+    else this.sendBatches(client, messages);
   }
 
   /** Small messages share a write. */
@@ -183,6 +207,7 @@ export class Publisher {
     this.channels.removeAll(client);
     this.patterns.removeAll(client);
     this.shardChannels.removeAll(client);
+    this.waitingMessages -= this.outbox.get(client)?.length ?? 0;
     this.outbox.delete(client);
   }
 
@@ -229,7 +254,7 @@ export class Publisher {
     }
     if (node.isCurrent(client)) node.sendReplies(client);
     // Messages that came before the end of a subscription go before it.
-    else this.flush();
+    this.flushTo(client);
     this.write(client, bytes, bytes.length);
   }
 }

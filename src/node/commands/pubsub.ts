@@ -72,7 +72,9 @@ function publish(call: HostCall, sharded: boolean): ReplyValue {
     ? node.publisher.publishToShard(channel, message)
     : node.publisher.publish(channel, message);
   if (node.cluster !== undefined) node.cluster.publish(channel, message, sharded);
-  else node.engine.journalAppend(call.database, encodeReply(bulks(call.argv), 2));
+  else if (node.engine.journals) {
+    node.engine.journalAppend(call.database, encodeReply(bulks(call.argv), 2));
+  }
   return integer(receivers);
 }
 
