@@ -339,6 +339,8 @@ function onlyFrees(id: u32): bool {
     id == Command.Del ||
     id == Command.Unlink ||
     id == Command.GetDel ||
+    id == Command.SRem ||
+    id == Command.SPop ||
     id == Command.FlushDb ||
     id == Command.FlushAll
   );

@@ -5,7 +5,7 @@
  *
  * Integers widen when one comes that does not fit; they never narrow.
  */
-import { alloc, resize } from "../base/memory";
+import { alloc, canAllocate, resize } from "../base/memory";
 
 const HEADER: usize = 8;
 
@@ -114,7 +114,8 @@ export function intsetRemoveFound(ptr: usize): usize {
   memory.copy(place, place + width, <usize>(count - at - 1) * width);
   store<u32>(ptr, count - 1, 4);
   const bytes = IntSet.bytes(ptr);
-  return resize(ptr, bytes, bytes);
+  // Removing must work when memory has run out.
+  return canAllocate(bytes) ? resize(ptr, bytes, bytes) : ptr;
 }
 
 /** Whether the bytes, from anywhere, are an array as above with at least one integer. */

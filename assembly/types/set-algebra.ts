@@ -111,11 +111,18 @@ function buildIntersection(): bool {
   const e = Sources.at(0);
   const encoding = Entry.encoding(e);
   const ptr = Entry.pointer(e);
-  SetResult.begin();
+  if (!beginResult()) return false;
   for (let more = setNext(encoding, ptr, 0); more; more = setNext(encoding, ptr, Member.at)) {
     if (inAllOthers() && !addMember()) return false;
   }
   return true;
+}
+
+/** Begins the result. False: memory does not suffice; that was replied. */
+function beginResult(): bool {
+  if (SetResult.begin()) return true;
+  replyOutOfMemory();
+  return false;
 }
 
 /** Adds the member in hand to the result. False: memory does not suffice; that was replied. */
@@ -164,7 +171,7 @@ export function sInterCard(): void {
 export function sUnion(stores: bool): void {
   const first: u32 = stores ? 2 : 1;
   if (!Sources.read(first, argc - first)) return;
-  SetResult.begin();
+  if (!beginResult()) return;
   for (let i: u32 = 0; i < Sources.count; i++) {
     if (Sources.at(i) != 0 && !addAll(Sources.at(i))) return;
   }
@@ -184,7 +191,7 @@ function addAll(e: usize): bool {
 export function sDiff(stores: bool): void {
   const first: u32 = stores ? 2 : 1;
   if (!Sources.read(first, argc - first)) return;
-  SetResult.begin();
+  if (!beginResult()) return;
   if (Sources.at(0) != 0 && !repeatsFirst()) {
     if (searchesOthers()) {
       if (!addUnlessInOthers()) return;

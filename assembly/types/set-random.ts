@@ -25,6 +25,8 @@ import { Writes } from "./writes";
 
 /** When less than a fifth of a set stays, those that stay move to a new one (SPOP_MOVE_STRATEGY_MUL). */
 const MOVE_FACTOR: u64 = 5;
+/** Bytes of the shortest bulk reply. */
+const LEAST_BULK: i64 = 6;
 /** More than that is not reserved at once. */
 const ROOM_MAX: u64 = 1 << 31;
 
@@ -142,7 +144,7 @@ function popEach(database: Database, e: usize, wanted: u32): u32 {
 function pickRest(e: usize, remaining: u32): bool {
   const encoding = Entry.encoding(e);
   const ptr = Entry.pointer(e);
-  SetResult.begin();
+  if (!SetResult.begin()) return false;
   while (SetResult.count() < remaining) {
     setPick(encoding, ptr);
     if (!SetResult.add(Member.ptr, Member.length)) return false;
@@ -220,6 +222,11 @@ function randomMany(): void {
 
 /** So many members, perhaps the same ones again. */
 function pickAny(e: usize, count: i64): void {
+  const least = <u64>min<i64>(count, i64.MAX_VALUE / LEAST_BULK) * LEAST_BULK;
+  if (least > ROOM_MAX || !canReply(<usize>least)) {
+    replyOutOfMemory();
+    return;
+  }
   replyArray(count);
   for (let left = count; left > 0 && !replyLost; left--) {
     setPick(Entry.encoding(e), Entry.pointer(e));
@@ -233,7 +240,7 @@ function pickDistinct(e: usize, count: u32, size: u32): bool {
   const ptr = Entry.pointer(e);
   const leaveOut = count > size >> 1;
   const picked = leaveOut ? size - count : count;
-  SetResult.begin();
+  if (!SetResult.begin()) return false;
   while (SetResult.count() < picked) {
     setPick(encoding, ptr);
     if (!SetResult.add(Member.ptr, Member.length)) return false;

@@ -1,10 +1,10 @@
 /** A set that a command makes to answer or to store, and replies of whole sets. */
 import { Encoding, Notify, Setting, ValueType } from "../abi";
 import { replyLost, Settings } from "../base/frame";
+import { canAllocate } from "../base/memory";
 import { Journal } from "../journal";
 import { Database, find } from "../keyspace/database";
 import { Entry, setPointer } from "../keyspace/entry";
-import { discardValue } from "../keyspace/garbage";
 import { addEntry, deleteFound, lookupWrite, reshapeFound } from "../keyspace/keyspace";
 import { notify } from "../keyspace/notify";
 import { replyBulk, replyInt, replySet } from "../protocol/reply";
@@ -13,6 +13,7 @@ import {
   SetValue,
   setCanInsert,
   setCount,
+  setFreeSome,
   setHas,
   setInsertSearched,
   setNew,
@@ -26,9 +27,12 @@ export class SetResult {
   static encoding: u32 = 0;
   static ptr: usize = 0;
 
-  static begin(): void {
+  /** An empty set. False: memory does not suffice even for that. */
+  static begin(): bool {
+    if (!canAllocate(64)) return false;
     SetResult.encoding = Encoding.IntSet;
     SetResult.ptr = setNew(Encoding.IntSet);
+    return true;
   }
 
   static count(): u32 {
@@ -70,7 +74,7 @@ export class SetResult {
   }
 
   static drop(): void {
-    discardValue(ValueType.Set, SetResult.encoding, SetResult.take());
+    setFreeSome(SetResult.encoding, SetResult.take(), u32.MAX_VALUE);
   }
 
   /** Replies the set and drops it. */
@@ -133,8 +137,7 @@ export function replyMembers(e: usize): void {
     encoding == <u32>Encoding.HashTable &&
     <f64>count <= Settings.value(Setting.SetMaxIntsetEntries)
   ) {
-    SetResult.begin();
-    let added = true;
+    let added = SetResult.begin();
     let more = setNext(encoding, ptr, 0);
     for (; more && added; more = setNext(encoding, ptr, Member.at)) {
       added = SetResult.add(Member.ptr, Member.length);

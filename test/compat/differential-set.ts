@@ -70,10 +70,15 @@ function two({ values: v }: Source): string[] {
 /** More than any set of these runs has. */
 const WHOLE = "100000";
 
-/** SPOP of a part leaves each server another set: the whole set goes instead. */
+/**
+ * SPOP of a part leaves each server another set: the whole set goes instead. SRANDMEMBER is not asked for more than a
+ * server can hold.
+ */
 export function withoutChance(args: readonly string[]): string[] {
-  const [name, key, count] = args;
-  if (name?.toLowerCase() !== "spop" || key === undefined || args.length > 3) return [...args];
-  if (count === undefined) return [name, key, WHOLE];
-  return /^[1-9]\d{0,5}$/.test(count) ? [name, key, WHOLE] : [...args];
+  const [name = "", key, count] = args;
+  const lower = name.toLowerCase();
+  if (key === undefined || args.length > 3) return [...args];
+  if (lower === "srandmember" && /^-\d{4,}$/.test(count ?? "")) return [name, key, "-999"];
+  if (lower !== "spop" || !/^(?:[1-9]\d{0,5})?$/.test(count ?? "")) return [...args];
+  return [name, key, WHOLE];
 }

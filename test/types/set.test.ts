@@ -207,6 +207,9 @@ for (const instance of await startEngines()) {
           "value is out of range, value must between -9223372036854775807 and 9223372036854775807",
         ),
       );
+      expect(call("SRANDMEMBER", "s", "-9223372036854775807")).toEqual({
+        error: "OOM command not allowed when used memory > 'maxmemory'.",
+      });
       expect(call("SRANDMEMBER", "s", "1", "2")).toEqual(fail("syntax error"));
       call("FLUSHALL");
     });
