@@ -1,0 +1,105 @@
+/**
+ * Whatever is removed, however large, no turn of the event loop is long: values of many elements are freed in slices.
+ * Measured inside the process, in processor time, so that a busy machine does not count.
+ */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { RespClient } from "../support/resp-client.ts";
+import { startServer, type TestServer, until } from "../support/server.ts";
+import { infoFields } from "./support.ts";
+
+const elementCount = 1_000_000;
+const perCommand = 5000;
+/** A slice is a millisecond. Kernels count processor time in ticks of up to 4 ms, which may fall together. */
+const turnMsMax = 12;
+
+/** What adds elements to a value, and what stands for one element. */
+const fillers: Readonly<
+  Record<string, readonly [command: string, element: (at: number) => string]>
+> = {
+  set: ["SADD", (at) => bulk(`member:${at}`)],
+  hash: ["HSET", (at) => `${bulk(`field:${at}`)}${bulk("value")}`],
+  zset: ["ZADD", (at) => `${bulk(String(at))}${bulk(`member:${at}`)}`],
+  list: ["RPUSH", (at) => bulk(`element:${at}`)],
+};
+
+function bulk(text: string): string {
+  return `$${text.length}\r\n${text}\r\n`;
+}
+
+describe("turns of the event loop while a million elements go", () => {
+  let server: TestServer;
+  let client: RespClient;
+
+  beforeAll(async () => {
+    server = await startServer({ args: ["--enable-debug-command", "yes", "--save", ""] });
+    client = await server.connect();
+  });
+  afterAll(() => server.stop());
+
+  async function fill(kind: string, key: string): Promise<void> {
+    const [command, element] = fillers[kind] as (typeof fillers)[string];
+    const words = element(0).split("$").length - 1;
+    for (let first = 0; first < elementCount; first += perCommand) {
+      const elements = Array.from({ length: perCommand }, (_, at) => element(first + at));
+      const header = `*${2 + words * perCommand}\r\n${bulk(command)}${bulk(key)}`;
+      client.send(header + elements.join(""));
+      await client.next();
+    }
+  }
+
+  async function memoryField(name: string): Promise<number> {
+    return Number(infoFields(String(await client.must("INFO", "memory"))).get(name));
+  }
+
+  /** The longest turn, ms of processor time, from `action` until nothing waits to be freed. */
+  async function longestTurn(action: () => Promise<unknown>): Promise<number> {
+    await Bun.sleep(50);
+    await client.must("DEBUG", "TURN-LENGTH", "START");
+    await action();
+    await until(async () => (await memoryField("lazyfree_pending_objects")) === 0, 10_000);
+    const report = (await client.must("DEBUG", "TURN-LENGTH", "STOP")) as unknown[];
+    const fields = new Map<string, number>();
+    for (let at = 0; at < report.length; at += 2)
+      fields.set(String(report[at]), Number(report[at + 1]));
+    return (fields.get("longest-cpu-us") ?? Number.NaN) / 1000;
+  }
+
+  const removals: Readonly<Record<string, (key: string) => Promise<unknown>>> = {
+    nothing: () => client.must("PING"),
+    UNLINK: (key) => client.must("UNLINK", key),
+    DEL: (key) => client.must("DEL", key),
+    SET: (key) => client.must("SET", key, "x"),
+    expiry: async (key) => {
+      await client.must("PEXPIRE", key, 5);
+      await until(async () => (await client.must("DBSIZE")) === 1);
+    },
+    FLUSHALL: () => client.must("FLUSHALL"),
+  };
+
+  const cases: Readonly<Record<string, readonly string[]>> = {
+    set: Object.keys(removals),
+    hash: ["DEL", "expiry"],
+    zset: ["DEL", "FLUSHALL"],
+    list: ["DEL", "UNLINK"],
+  };
+  for (const [kind, names] of Object.entries(cases)) {
+    test(`a ${kind}`, async () => {
+      const before = await memoryField("used_memory");
+      await fill(kind, "source");
+      const lengths: Record<string, number> = {};
+      for (const name of names) {
+        const remove = removals[name] as (key: string) => Promise<unknown>;
+        await client.must("COPY", "source", "big");
+        lengths[name] = await longestTurn(() => remove("big"));
+        await client.must("DEL", "big");
+      }
+      // All of it comes back.
+      await longestTurn(() => client.must("FLUSHALL"));
+      expect(await memoryField("used_memory")).toBeLessThan(before + 4_000_000);
+      console.log(`${kind}: ${JSON.stringify(lengths)}`);
+      for (const [name, longest] of Object.entries(lengths)) {
+        expect({ name, fits: longest < turnMsMax, longest }).toEqual({ name, fits: true, longest });
+      }
+    }, 60_000);
+  }
+});
