@@ -17,6 +17,7 @@ import {
   verbatim,
 } from "../../base/reply.ts";
 import { helpReply } from "../../commands/introspect.ts";
+import { parseMemory } from "../../config/numbers.ts";
 import { type HostCall, notAnInteger, subcommandSyntaxError, syntaxError } from "../call.ts";
 import { isLocal } from "../client.ts";
 import { debugTurnLength } from "../turns.ts";
@@ -64,6 +65,7 @@ export function debugCommands(): Map<string, DebugCommand> {
     ["digest-value", [2, Number.POSITIVE_INFINITY, debugDigestValue]],
     ["digest", [2, 2, (call) => simple(call.node.engine.digest())]],
     ["populate", [3, 5, populate]],
+    ["quicklist-packed-threshold", [3, 3, setPackedThreshold]],
     ["set-active-expire", [3, 3, setActiveExpire]],
     ["change-repl-id", [2, 2, changeReplicationId]],
     ["pause-cron", [3, 3, pauseCron]],
@@ -123,6 +125,19 @@ function setActiveExpire(call: HostCall): ReplyValue {
   call.node.engine.set(Setting.ActiveExpire, on ? 1 : 0);
   return ok;
 }
+
+/** From which length on an element of a list has a node of its own; 0: as usual. */
+function setPackedThreshold(call: HostCall): ReplyValue {
+  const size = parseMemory(call.text(2));
+  if (size === undefined || size > packedThresholdMax) {
+    return error("ERR argument must be a memory value bigger than 1 and smaller than 4gb");
+  }
+  call.node.engine.set(Setting.QuicklistPackedThreshold, Number(size));
+  return ok;
+}
+
+/** 4 GiB less 1 MiB: quicklistisSetPackedThreshold in Redis's quicklist.c. */
+const packedThresholdMax = 2n ** 32n - 2n ** 20n;
 
 function changeReplicationId(call: HostCall): ReplyValue {
   call.node.log.notice("Changing replication IDs after receiving change-repl-id");
