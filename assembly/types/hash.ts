@@ -261,8 +261,6 @@ function hIncrBy(): void {
   }
   const sum = value + amount;
   if (amount < 0 ? sum > value : sum < value) {
-    // The field whose expiry was noticed may have been the last one.
-    if (e != 0 && Hash.count() == 0) deleteEmptyHash(database, slot, e);
     replyError("ERR increment or decrement would overflow");
     return;
   }
