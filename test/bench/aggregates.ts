@@ -9,7 +9,7 @@ export interface AggregateRow {
   readonly ratioMax?: number;
 }
 
-const VALUES = 50_000;
+const VALUES = 200_000;
 const MEMBERS = 1_000_000;
 const PER_COMMAND = 100;
 /** Commands under way at a time. */
