@@ -12,7 +12,6 @@ import {
   replyBulk,
   replyDouble,
   replyError,
-  replyNotInteger,
   replyNullArray,
   replySyntaxError,
 } from "../protocol/reply";
@@ -105,15 +104,11 @@ export function zPop(highest: bool): void {
   }
   let count: i64 = -1;
   if (argc == 3) {
-    if (!parseInt64(Arg.ptr(2), <i32>Arg.length(2))) {
-      replyNotInteger();
-      return;
-    }
-    count = parsedInt64();
-    if (count < 0) {
+    if (!parseInt64(Arg.ptr(2), <i32>Arg.length(2)) || parsedInt64() < 0) {
       replyError("ERR value is out of range, must be positive");
       return;
     }
+    count = parsedInt64();
   }
   const found = firstKey(1, 1);
   if (found < 0) return;

@@ -72,6 +72,10 @@ function same(args: readonly string[], real: Buffer, atoll: Buffer): boolean {
     case "sscan":
     case "hscan":
       return real[0] !== MINUS && (args[2] !== "0" || sameScan(real, atoll));
+    case "zrandmember":
+      return sameChoice(real, atoll);
+    case "zscan":
+      return sameNumbers(sortedText(real), sortedText(atoll));
     case "scan":
     case "time":
     case "randomkey":
@@ -102,8 +106,36 @@ function same(args: readonly string[], real: Buffer, atoll: Buffer): boolean {
     case "hello":
       return plain(real) === plain(atoll);
     default:
-      return false;
+      return isSortedSet(name) && sameNumbers(real.toString("latin1"), atoll.toString("latin1"));
   }
+}
+
+/** Chance decides which; as many of the same kind. */
+function sameChoice(real: Buffer, atoll: Buffer): boolean {
+  if (real[0] === MINUS || real[0] === COLON) return false;
+  const [left, right] = [itemsOf(real), itemsOf(atoll)];
+  if (left === undefined || right === undefined) return left === right;
+  return left.length === right.length;
+}
+
+/** Lines in order, as a hash table decides in which one they come. */
+function sortedText(reply: Buffer): string {
+  return reply.toString("latin1").split("\r\n").sort().join("\r\n");
+}
+
+function isSortedSet(name: string): boolean {
+  return name.startsWith("z") || name.startsWith("bz") || name.startsWith("geo");
+}
+
+/** A double has 17 digits in Redis 7.0 and as few as suffice in Atoll. */
+function sameNumbers(real: string, atoll: string): boolean {
+  return shortNumbers(real) === shortNumbers(atoll);
+}
+
+function shortNumbers(text: string): string {
+  return text
+    .replace(/\$\d+\r\n(-?\d[\d.]*(?:e[+-]?\d+)?)\r\n/g, (_, digits) => `$#${Number(digits)}\r\n`)
+    .replace(/,(-?\d[\d.]*(?:e[+-]?\d+)?)\r\n/g, (_, digits) => `,${Number(digits)}\r\n`);
 }
 
 const MINUS = 0x2d;

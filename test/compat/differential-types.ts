@@ -6,6 +6,7 @@ import { hyperLogLogCommands } from "./differential-hyperloglog.ts";
 import { listCommands } from "./differential-list.ts";
 import { setCommands } from "./differential-set.ts";
 import { sortCommands } from "./differential-sort.ts";
+import { sortedSetCommands } from "./differential-sorted-set.ts";
 
 export const typeCommands: readonly Weighted[] = [
   ...bitmapCommands,
@@ -14,6 +15,7 @@ export const typeCommands: readonly Weighted[] = [
   ...listCommands,
   ...setCommands,
   ...sortCommands,
+  ...sortedSetCommands,
 ];
 
 /** Thresholds so low that values change their encoding all the time. */
