@@ -36,8 +36,13 @@ export function isScore(p: usize): bool {
   return Lp.isInteger || parseDouble(Lp.ptr, <i32>Lp.length);
 }
 
+/** Whether a listpack holds the score as an integer. */
+export function isWhole(score: f64): bool {
+  return abs(score) <= WHOLE_MAX && score == trunc(score);
+}
+
 function insertScore(lp: usize, member: usize, score: f64): usize {
-  if (abs(score) <= WHOLE_MAX && score == trunc(score)) {
+  if (isWhole(score)) {
     return lpInsertInteger(lp, member, <i64>score, LpWhere.After);
   }
   const length = <u32>writeDouble17(scoreText, score);

@@ -201,6 +201,8 @@ export class Walk {
   static member: usize = 0;
   static length: u32 = 0;
   static score: f64 = 0;
+  /** The member is a number in a listpack: its text lasts until the next step. */
+  static isNumber: bool = false;
   static big: bool = false;
   static reverse: bool = false;
   /** The listpack, or 0. */
@@ -214,6 +216,7 @@ export class Walk {
     Walk.big = Z.isBig();
     Walk.reverse = reverse;
     Walk.lp = Z.ptr;
+    Walk.isNumber = false;
     Walk.next = 0;
     if (rank >= Z.count()) return;
     if (Walk.big) {
@@ -241,6 +244,7 @@ export class Walk {
     const scoreElement = lpNext(Walk.lp, at);
     Walk.score = scoreAt(scoreElement);
     lpGet(at);
+    Walk.isNumber = Lp.isInteger;
     if (Lp.isInteger) {
       Walk.member = integerText;
       Walk.length = <u32>writeInt64(integerText, Lp.value);

@@ -7,6 +7,7 @@ import { parsedInt64, parseInt64 } from "../protocol/number";
 import {
   replyArray,
   replyBulk,
+  replyBulkInt,
   replyError,
   replyNotInteger,
   replyNull,
@@ -16,6 +17,7 @@ import {
 import { DICT_SCAN_MAX, Dict, dictScan } from "../structures/dict";
 import { Record } from "../structures/ordered-set";
 import { Walk, Z } from "../structures/sorted-set";
+import { isWhole } from "../structures/sorted-set-listpack";
 import { BigSortedSet } from "../structures/sorted-set-value";
 import { parseScanCursor, parseScanOptions, replyScanCursor, ScanOptions } from "./scan-options";
 import { Opened, openKey } from "./sorted-set-key";
@@ -125,9 +127,14 @@ if (DICT_SCAN_MAX != 4096) ERROR("cells must hold what one call of dictScan repo
 /** Redis looks at up to ten times COUNT buckets in one call. */
 const SCAN_EFFORT: u64 = 10;
 
-function replyScanned(member: usize, length: u32, score: f64): u32 {
+/** `asStored`: whole numbers as a listpack holds them. */
+function replyScanned(member: usize, length: u32, score: f64, asStored: bool): u32 {
   if (!ScanOptions.matches(member, length)) return 0;
   replyBulk(member, length);
+  if (asStored && isWhole(score)) {
+    replyBulkInt(<i64>score);
+    return 2;
+  }
   replyBulk(scoreText, <u32>writeDouble17(scoreText, score));
   return 2;
 }
@@ -147,7 +154,7 @@ export function zScan(): void {
     const gap = needReplyGap();
     let count: u32 = 0;
     Walk.start(0, false);
-    while (Walk.step()) count += replyScanned(Walk.member, Walk.length, Walk.score);
+    while (Walk.step()) count += replyScanned(Walk.member, Walk.length, Walk.score, true);
     closeReplyGap(gap, count);
     return;
   }
@@ -176,7 +183,12 @@ function scanBig(dict: usize): void {
   let count: u32 = 0;
   for (let at: usize = 0; at < found.length; at += 4) {
     const record = load<usize>(found.base + at);
-    count += replyScanned(Record.member(record), Record.length(record), Record.score(record));
+    count += replyScanned(
+      Record.member(record),
+      Record.length(record),
+      Record.score(record),
+      false,
+    );
   }
   closeReplyGap(gap, count);
   found.clear();

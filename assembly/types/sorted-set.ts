@@ -159,7 +159,7 @@ function checkAdd(options: u32, first: u32): bool {
   return true;
 }
 
-function zAdd(options: u32): void {
+export function zAdd(options: u32): void {
   let first: u32 = 2;
   for (; first < argc; first++) {
     const option = addOption(Arg.ptr(first), Arg.length(first));

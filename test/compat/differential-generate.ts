@@ -81,7 +81,9 @@ class Generator implements Source {
   }
 
   private add(args: string[]): void {
-    if (args.length > 0) this.steps.push(command(this.client, ...withoutChance(args)));
+    // ZRANK and ZREVRANK take a word more since Redis 7.2.
+    const later = args.length > 3 && /^z(rev)?rank$/i.test(args[0] ?? "");
+    if (args.length > 0 && !later) this.steps.push(command(this.client, ...withoutChance(args)));
   }
 
   /** Now and then an argument more, less, wrong or elsewhere. */

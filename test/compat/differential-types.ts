@@ -1,6 +1,7 @@
 /** Commands of the data types but strings: the rows of each stand in a file of its own, `differential-<type>.ts`. */
 import { bitmapCommands } from "./differential-bitmap.ts";
 import type { Weighted } from "./differential-commands.ts";
+import { geoCommands } from "./differential-geo.ts";
 import { hashCommands } from "./differential-hash.ts";
 import { hyperLogLogCommands } from "./differential-hyperloglog.ts";
 import { listCommands } from "./differential-list.ts";
@@ -10,6 +11,7 @@ import { sortedSetCommands } from "./differential-sorted-set.ts";
 
 export const typeCommands: readonly Weighted[] = [
   ...bitmapCommands,
+  ...geoCommands,
   ...hashCommands,
   ...hyperLogLogCommands,
   ...listCommands,
