@@ -20,12 +20,11 @@ import {
   replyWrongType,
 } from "../protocol/reply";
 import { lpSafeToAdd } from "../structures/listpack";
-import { setCount } from "../structures/set-value";
+import { Member, setCount, setHas, setNext } from "../structures/set-value";
 import { Walk, Z } from "../structures/sorted-set";
 import { roomForMember, sortedSetCount } from "../structures/sorted-set-value";
 import { deleteTarget, storeSet } from "./sorted-set-key";
 import { replyMember, replyMembers } from "./sorted-set-range";
-import { SetWalk, setHas } from "./sorted-set-sources";
 import { Writes } from "./writes";
 
 export enum Operation {
@@ -218,12 +217,16 @@ function sortSources(): void {
 let member: usize = 0;
 let length: u32 = 0;
 let memberScore: f64 = 0;
-let walksSet: bool = false;
+/** The set that is walked over, where it is no sorted set, and where. */
+let walked: usize = 0;
+let setAt: u64 = 0;
 
 function startSource(source: Source): void {
-  walksSet = source.type == <u32>ValueType.Set;
-  if (walksSet) SetWalk.start(source.encoding, source.ptr);
-  else {
+  walked = 0;
+  if (source.type == <u32>ValueType.Set) {
+    walked = changetype<usize>(source);
+    setAt = 0;
+  } else {
     const encoding = Z.encoding;
     const ptr = Z.ptr;
     Z.open(source.encoding, source.ptr);
@@ -233,10 +236,12 @@ function startSource(source: Source): void {
 }
 
 function stepSource(): bool {
-  if (walksSet) {
-    if (!SetWalk.step()) return false;
-    member = SetWalk.member;
-    length = SetWalk.length;
+  if (walked != 0) {
+    const source = changetype<Source>(walked);
+    if (!setNext(source.encoding, source.ptr, setAt)) return false;
+    setAt = Member.at;
+    member = Member.ptr;
+    length = Member.length;
     memberScore = 1;
     return true;
   }
