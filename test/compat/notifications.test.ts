@@ -87,8 +87,11 @@ class Ear {
     const told: string[] = [];
     let events: string[] = [];
     while (told.length < lines.length) {
+      const name = lines[told.length]?.[0] ?? "";
       const [, , channel, message] = (await this.listener.next()) as Reply[];
       if (channel === "__key__:mark") {
+        // The order in which SORT looks at the members of a set is that of its hash table.
+        if (/^sort/i.test(name)) events.sort();
         told.push(events.join("\n"));
         this.heard += events.length;
         events = [];
