@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { describeWithTools } from "../support/oracle.ts";
 import type { Reply, RespClient } from "../support/resp-client.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type TestServer, until } from "../support/server.ts";
 import { RawConnection } from "./raw-connection.ts";
 
 /** Each line is a command; `~ n` waits n milliseconds. */
@@ -203,6 +203,46 @@ describeWithTools(["redis-server"], "keyspace notifications equal redis-server's
     expect(ours).toBe(theirs as string);
     expect(ours).toContain("__keyevent@5__:expired soon");
   });
+
+  test("of clients that were blocked", async () => {
+    const scripts = [
+      ["BLPOP k 0", "RPUSH k a b"],
+      ["BRPOP none k 0", "LPUSH k a"],
+      ["BLMOVE k to LEFT RIGHT 0", "RPUSH k a b"],
+      ["BRPOPLPUSH k to 0", "MULTI", "RPUSH k a", "RPUSH k b", "SET x 1", "EXEC"],
+      ["BLMPOP 0 2 none k LEFT COUNT 2", "RPUSH k a b c"],
+      ["BZPOPMIN k 0", "ZADD k 1 a"],
+      ["BZPOPMAX none k 0", "ZADD k 1 a 2 b"],
+      ["BZMPOP 0 1 k MIN COUNT 2", "ZADD k 1 a 2 b 3 c"],
+      ["XREAD BLOCK 0 STREAMS k $", "XADD k 1-1 f v"],
+      ["BLPOP k 0", "RPUSH other a", "RENAME other k"],
+      ["BLPOP k 0.01", "SET x 2"],
+    ];
+    const [ours, theirs] = await Promise.all(
+      servers.map(async (server) => {
+        const listener = await Events.open(server);
+        const client = await server.connect();
+        const told: string[] = [];
+        for (const [waits = "", ...lines] of scripts) {
+          const blocked = await server.connect();
+          const reply = blocked.call(...waits.split(" "));
+          await until(async () =>
+            String(await client.must("INFO", "clients")).includes("blocked_clients:1"),
+          );
+          for (const line of lines) await client.call(...line.split(" "));
+          await reply;
+          told.push(`${waits}: ${await listener.take()}`);
+          await client.must("DEL", "k", "to", "x", "other");
+          await listener.take();
+          blocked.close();
+        }
+        listener.close();
+        client.close();
+        return told;
+      }),
+    );
+    expect(ours).toEqual(theirs as string[]);
+  }, 20_000);
 
   test("a subscriber hears of its own commands before their replies", async () => {
     const heard = await Promise.all(

@@ -22,7 +22,7 @@ import {
   parseMillisecondsTimeout,
 } from "../../keyspace/blocking";
 import { Database } from "../../keyspace/database";
-import { currentDatabase, lookupRead, slotOf } from "../../keyspace/keyspace";
+import { currentDatabase, lookupRead, peek, slotOf } from "../../keyspace/keyspace";
 import { beforeQuietWrite } from "../../keyspace/watch";
 import {
   replyArray,
@@ -395,7 +395,8 @@ function keepIds(database: Database): bool {
   for (let i: u32 = 0; i < keyCount; i++) {
     const index = firstKey + i;
     if (isMark(index + keyCount, DOLLAR)) {
-      const e = keyAt(database, index);
+      // Looked up twice before, which is what Redis counts.
+      const e = peek(database, slotOfKey(index), Arg.ptr(index), Arg.length(index));
       Id.set(e == 0 ? 0 : streamOf(e).lastMs, e == 0 ? 0 : streamOf(e).lastSeq);
     } else parseId(index + keyCount);
     const at = ids + ((<usize>i) << 4);
