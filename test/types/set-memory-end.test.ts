@@ -21,7 +21,7 @@ for (const [name, member] of [
     for (const instance of await startEngines()) {
       entry(instance.build, "alloc")(20 << 20);
       const pages = instance.build.memory.buffer.byteLength / 65_536;
-      entry(instance.build, "limitMemory")(pages + 256);
+      entry(instance.build, "limitMemory")(pages + 128);
       instance.engine.set(Setting.SetMaxIntsetEntries, 512);
       const session = new Session(instance);
       let count = 0;

@@ -104,6 +104,6 @@ for (const instance of await startEngines()) {
       expect(sound(instance)).toBe(true);
       session.call("PING");
       expect(instance.engine.usedMemory).toBe(before);
-    });
+    }, 120_000);
   });
 }
