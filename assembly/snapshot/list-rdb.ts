@@ -2,14 +2,8 @@
 import { Encoding, LoadStatus } from "../abi";
 import { canAllocate, free } from "../base/memory";
 import { Lp, lpBytes, lpCount, lpFirst, lpNext, lpRead, lpValid } from "../structures/listpack";
-import {
-  appendWhole,
-  newQuicklist,
-  packed,
-  pushTail,
-  Quicklist,
-  QuickNode,
-} from "../structures/quicklist";
+import { appendWhole, newQuicklist, pushTail, Quicklist } from "../structures/quicklist";
+import { packed, QuickNode } from "../structures/quicklist-node";
 import { mix } from "./digest";
 import { Loading } from "./loading-state";
 import { RdbType } from "./rdb-format";

@@ -8,7 +8,8 @@ import { Entry, valueBytes } from "../keyspace/entry";
 import { isString, slotOf } from "../keyspace/keyspace";
 import { stringLength } from "../keyspace/string-value";
 import { RdbWriter } from "../snapshot/rdb-write";
-import { Quicklist, QuickNode } from "../structures/quicklist";
+import { Quicklist } from "../structures/quicklist";
+import { QuickNode } from "../structures/quicklist-node";
 import { idleSeconds, referenceCount } from "./object";
 
 /** The allocation itself and the key's place in its slot table: a 4-byte pointer and a tag. */

@@ -21,15 +21,8 @@ import {
   replyWrongType,
 } from "../protocol/reply";
 import { Lp } from "../structures/listpack";
-import {
-  atEnd,
-  deleteHere,
-  pushHead,
-  pushTail,
-  Quicklist,
-  readHere,
-  replyHere,
-} from "../structures/quicklist";
+import { pushHead, pushTail, Quicklist } from "../structures/quicklist";
+import { atEnd, deleteHere, readHere, replyHere } from "../structures/quicklist-place";
 import { addList, isList, popSome, tellPopped } from "./list-parts";
 import { Writes } from "./writes";
 

@@ -8,17 +8,9 @@ import { addEntry, deleteFound, willChange } from "../keyspace/keyspace";
 import { notify } from "../keyspace/notify";
 import { replyArray, replyOutOfMemory } from "../protocol/reply";
 import { entrySize, replyElement } from "../structures/listpack";
-import {
-  At,
-  changeBytes,
-  deleteRange,
-  newQuicklist,
-  Quicklist,
-  QuickNode,
-  replyHere,
-  seek,
-  step,
-} from "../structures/quicklist";
+import { newQuicklist, Quicklist } from "../structures/quicklist";
+import { QuickNode } from "../structures/quicklist-node";
+import { At, changeBytes, deleteRange, replyHere, seek, step } from "../structures/quicklist-place";
 import { Writes } from "./writes";
 
 /** Whether the entry holds a list. */

@@ -16,14 +16,14 @@ import {
   replySyntaxError,
   replyWrongType,
 } from "../protocol/reply";
+import { Quicklist } from "../structures/quicklist";
 import {
   atEnd,
   deleteEqualFromHere,
   equalsHere,
   insertHere,
-  Quicklist,
   step,
-} from "../structures/quicklist";
+} from "../structures/quicklist-place";
 import { deleteEmpty, isList, roomToChange } from "./list-parts";
 import { Writes } from "./writes";
 

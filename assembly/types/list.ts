@@ -16,17 +16,15 @@ import {
   replyOk,
   replyWrongType,
 } from "../protocol/reply";
+import { pushHead, pushTail, Quicklist } from "../structures/quicklist";
 import {
   atEnd,
   deleteHere,
   deleteRange,
-  pushHead,
-  pushTail,
-  Quicklist,
   replaceHere,
   replyHere,
   seek,
-} from "../structures/quicklist";
+} from "../structures/quicklist-place";
 import { blockingMove, blockingPop, blockingPopMany, move, popMany } from "./list-moves";
 import {
   addList,
