@@ -146,6 +146,84 @@ CONFIG SET notify-keyspace-events KEAmn
   .trim()
   .split("\n");
 
+const typedLines = `
+DEBUG SET-ACTIVE-EXPIRE 0
+ZADD z 1 a 2 b
+ZADD z 1 a
+ZADD z XX 3 a
+ZADD z CH 4 a
+ZADD z INCR 1 a
+ZADD z NX INCR 1 a
+ZADD none XX 1 a
+ZINCRBY z 1 a
+ZRANGE none 0 -1
+ZRANGESTORE zr z 0 -1
+ZRANGESTORE zr none 0 -1
+ZRANGESTORE zr none 0 -1
+ZUNIONSTORE zu 2 z none
+ZUNIONSTORE zu 1 none
+ZINTERSTORE zi 2 z z
+ZDIFFSTORE zd 2 z none
+ZDIFFSTORE zd 2 none z
+ZREM z none
+ZREM z a
+ZREMRANGEBYRANK z 5 6
+ZREMRANGEBYRANK z 0 -1
+ZADD z 1 a 2 b 3 c
+ZREMRANGEBYSCORE z 1 1
+ZREMRANGEBYLEX z [b [b
+ZPOPMIN z
+ZADD z 1 a 2 b 3 c
+ZPOPMAX z 2
+ZMPOP 2 none z MIN COUNT 5
+ZPOPMIN none
+ZSCORE none a
+ZRANK none a
+ZCARD none
+XADD x NOMKSTREAM 1-1 f v
+XADD x 1-1 f v
+XADD x MAXLEN = 1 1-2 f v
+XADD x 0-1 f v
+XTRIM x MAXLEN 0
+XTRIM x MAXLEN 0
+XADD x 2-1 f v
+XADD x 2-2 f v
+XGROUP CREATE x g 0
+XGROUP CREATE new g $ MKSTREAM
+XGROUP CREATECONSUMER x g c
+XGROUP CREATECONSUMER x g c
+XREADGROUP GROUP g d COUNT 1 STREAMS x >
+XREADGROUP GROUP g d COUNT 1 STREAMS x 0
+XREADGROUP GROUP g e NOACK STREAMS x >
+XCLAIM x g f 0 2-1
+XAUTOCLAIM x g h 0 0
+XACK x g 2-1
+XGROUP SETID x g 0
+XGROUP DELCONSUMER x g d
+XGROUP DELCONSUMER x g d
+XGROUP DESTROY x g
+XGROUP DESTROY x g
+XDEL x 9-9
+XDEL x 2-1
+XSETID x 5-5
+XLEN none
+XRANGE none - +
+XREAD STREAMS none 0
+XINFO STREAM none
+XPENDING none g
+SORT none
+SORT z STORE none
+RPUSH l 3 1 2
+SORT l STORE l2
+SORT none STORE l2
+RENAME x y
+COPY z z2
+DEL y
+DEBUG SET-ACTIVE-EXPIRE 1
+`
+  .trim()
+  .split("\n");
+
 describeWithTools(["redis-server"], "keyspace notifications equal redis-server's", () => {
   const servers: TestServer[] = [];
 
@@ -160,6 +238,13 @@ describeWithTools(["redis-server"], "keyspace notifications equal redis-server's
   test("of the commands on strings and on keys of any type", async () => {
     const [ours, theirs] = await Promise.all(servers.map((server) => eventsOf(server, lines)));
     for (const [index, line] of lines.entries()) {
+      expect(`${line}: ${ours?.[index]}`).toBe(`${line}: ${theirs?.[index]}`);
+    }
+  });
+
+  test("of the commands on sorted sets and streams", async () => {
+    const [ours, theirs] = await Promise.all(servers.map((server) => eventsOf(server, typedLines)));
+    for (const [index, line] of typedLines.entries()) {
       expect(`${line}: ${ours?.[index]}`).toBe(`${line}: ${theirs?.[index]}`);
     }
   });
