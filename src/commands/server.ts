@@ -192,6 +192,8 @@ DIGEST
     Output a hex signature representing the current DB content.
 DIGEST-VALUE <key> [<key> ...]
     Output a hex signature of the values of all the specified keys.
+LISTPACK <key>
+    Show low level info about the listpack encoding of <key>.
 OBJECT <key>
     Show low level info about \`key\` and associated value.
 POPULATE <count> [<prefix>] [<size>]
@@ -199,6 +201,12 @@ POPULATE <count> [<prefix>] [<size>]
     it is used instead of the 'key' prefix. These are not propagated to
     replicas. Cluster slots are not respected so keys not belonging to the
     current node can be created in cluster mode.
+QUICKLIST <key> [<0|1>]
+    Show low level info about the quicklist encoding of <key>.
+    The optional argument (0 by default) sets the level of detail
+QUICKLIST-PACKED-THRESHOLD <size>
+    Sets the threshold for elements to be inserted as plain vs packed nodes
+    Default value is 1GB, allows values up to 4GB. Setting to 0 restores to default.
 SEGFAULT
     Crash the server with sigsegv.
 QUICKLIST-PACKED-THRESHOLD <size>

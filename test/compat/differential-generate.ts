@@ -83,7 +83,12 @@ class Generator implements Source {
   private add(args: string[]): void {
     // ZRANK and ZREVRANK take a word more since Redis 7.2.
     const later = args.length > 3 && /^z(rev)?rank$/i.test(args[0] ?? "");
-    if (args.length > 0 && !later) this.steps.push(command(this.client, ...withoutChance(args)));
+    if (args.length === 0 || later) return;
+    // In Redis SORT fails where the last number that was too large for a double is still in errno: this clears it.
+    if (/^sort(_ro)?$/i.test(args[0] ?? "")) {
+      this.steps.push(command(this.client, "INCRBYFLOAT", "{t}errno", "x"));
+    }
+    this.steps.push(command(this.client, ...withoutChance(args)));
   }
 
   /** Now and then an argument more, less, wrong or elsewhere. */

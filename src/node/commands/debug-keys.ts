@@ -24,6 +24,26 @@ function listText(call: HostCall, list: ListFacts | undefined): string {
   );
 }
 
+/** DEBUG LISTPACK, and below DEBUG QUICKLIST: what Redis prints in full stands in the log here, in a line. */
+export function debugListpack(call: HostCall): ReplyValue {
+  const facts = call.node.engine.inspect(2, true);
+  if (facts === undefined) return error("ERR no such key");
+  const { encoding } = facts;
+  if (encoding !== Encoding.Listpack && encoding !== Encoding.ListpackEx) {
+    return error("ERR Not a listpack encoded object.");
+  }
+  call.node.log.notice(`DEBUG LISTPACK: ${facts.serializedLength} bytes in a snapshot`);
+  return simple("Listpack structure printed on stdout");
+}
+
+export function debugQuicklist(call: HostCall): ReplyValue {
+  const facts = call.node.engine.inspect(2, true);
+  if (facts === undefined) return error("ERR no such key");
+  if (facts.encoding !== Encoding.Quicklist) return error("ERR Not a quicklist encoded object.");
+  call.node.log.notice(`DEBUG QUICKLIST:${listText(call, facts.list)}`);
+  return simple("Quicklist structure printed on stdout");
+}
+
 /** OBJECT ENCODING's word for it. */
 function encodingName(facts: KeyFacts): string {
   switch (facts.encoding) {

@@ -21,7 +21,7 @@ import { parseMemory } from "../../config/numbers.ts";
 import { type HostCall, notAnInteger, subcommandSyntaxError, syntaxError } from "../call.ts";
 import { isLocal } from "../client.ts";
 import { debugTurnLength } from "../turns.ts";
-import { debugDigestValue, debugObject } from "./debug-keys.ts";
+import { debugDigestValue, debugListpack, debugObject, debugQuicklist } from "./debug-keys.ts";
 
 /**
  * DEBUG. Its subcommands are no rows of the command table (in Redis neither): each says here how many
@@ -62,6 +62,8 @@ export function debugCommands(): Map<string, DebugCommand> {
     ["log", [3, 3, log]],
     ["leak", [3, 3, () => ok]],
     ["object", [3, 3, debugObject]],
+    ["listpack", [3, 3, debugListpack]],
+    ["quicklist", [3, 4, debugQuicklist]],
     ["digest-value", [2, Number.POSITIVE_INFINITY, debugDigestValue]],
     ["digest", [2, 2, (call) => simple(call.node.engine.digest())]],
     ["populate", [3, 5, populate]],
