@@ -339,6 +339,7 @@ function onlyFrees(id: u32): bool {
     id == Command.Del ||
     id == Command.Unlink ||
     id == Command.GetDel ||
+    id == Command.HDel ||
     id == Command.SRem ||
     id == Command.SPop ||
     id == Command.FlushDb ||
