@@ -287,7 +287,8 @@ export class Pair {
     await this.both(observer, [["DEL", copy]]);
     const texts = [0, 1].map((side) => `${restored[side]}${values[side]?.toString("latin1")}`);
     const ordered = !unorderedTypes.includes(ofReal[0] ?? 0) || ofReal[0] !== ofAtoll[0];
-    if (ordered && texts[0] === texts[1] && !ofReal.equals(ofAtoll)) {
+    const sameBytes = withoutMoment(ofReal) === withoutMoment(ofAtoll);
+    if (ordered && texts[0] === texts[1] && !sameBytes) {
       return [ofReal.toString("latin1"), ofAtoll.toString("latin1")];
     }
     return texts as [string, string];
@@ -364,3 +365,19 @@ function segmentEnd(steps: readonly Step[], from: number): number {
   }
   return end;
 }
+
+/** A stream's payload without the low bytes of times near now (deliveries, consumers) and the checksum over them. */
+function withoutMoment(payload: Buffer): string {
+  const text = payload.toString("latin1");
+  if (payload[0] !== STREAM) return text;
+  const now = Buffer.alloc(8);
+  now.writeBigInt64LE(BigInt(Date.now()));
+  const high = now.toString("latin1", 3);
+  return text
+    .slice(0, -8)
+    .split(high)
+    .map((part, at, parts) => (at + 1 < parts.length ? part.slice(0, -3) : part))
+    .join("now");
+}
+
+const STREAM = 19;

@@ -8,6 +8,7 @@ import { listCommands } from "./differential-list.ts";
 import { setCommands } from "./differential-set.ts";
 import { sortCommands } from "./differential-sort.ts";
 import { sortedSetCommands } from "./differential-sorted-set.ts";
+import { streamCommands } from "./differential-streams.ts";
 
 export const typeCommands: readonly Weighted[] = [
   ...bitmapCommands,
@@ -18,6 +19,7 @@ export const typeCommands: readonly Weighted[] = [
   ...setCommands,
   ...sortCommands,
   ...sortedSetCommands,
+  ...streamCommands,
 ];
 
 /** Thresholds so low that values change their encoding all the time. */

@@ -118,7 +118,11 @@ export function xPending(): void {
 
 /** The group at arguments 1 and 2, or 0: an error was replied. */
 function findGroupOrReply(): usize {
-  const e = lookupRead(currentDatabase(), slot, Arg.ptr(1), Arg.length(1));
+  return groupOrReply(lookupRead(currentDatabase(), slot, Arg.ptr(1), Arg.length(1)));
+}
+
+/** The group at argument 2 of the stream that the entry is (0: none), or 0: an error was replied. */
+function groupOrReply(e: usize): usize {
   if (e != 0 && !checkStreamType(e)) return 0;
   const group: usize = e == 0 ? 0 : findGroup(streamOf(e), Arg.ptr(2), Arg.length(2));
   if (group == 0) {
@@ -129,7 +133,7 @@ function findGroupOrReply(): usize {
   return group;
 }
 
-/** The stream of the group that `findGroupOrReply` has found. */
+/** The stream of the group that `groupOrReply` has found. */
 let found: usize = 0;
 
 function replySummary(group: Group): void {
@@ -356,7 +360,7 @@ function parseAuto(): bool {
   justId = false;
   for (let i: u32 = 6; i < argc; i++) {
     if (i + 1 < argc && equalsWord(Arg.ptr(i), Arg.length(i), "count")) {
-      if (!parseInteger(++i)) return false;
+      if (!parseIntegerOr(++i, "ERR COUNT must be > 0")) return false;
       wanted = parsedInt64();
       if (wanted < 1 || wanted > COUNT_MAX) {
         replyError("ERR COUNT must be > 0");
@@ -372,13 +376,15 @@ function parseAuto(): bool {
 }
 
 export function xAutoClaim(): void {
+  // Redis looks the key up first, which its counters show.
+  const e = lookupRead(currentDatabase(), slot, Arg.ptr(1), Arg.length(1));
   if (!parseIntegerOr(4, "ERR Invalid min-idle-time argument for XAUTOCLAIM")) return;
   minIdle = max<i64>(parsedInt64(), 0);
   if (!parseStart(5)) return;
   fromMs = Id.ms;
   fromSeq = Id.seq;
   if (!parseAuto()) return;
-  const ptr = findGroupOrReply();
+  const ptr = groupOrReply(e);
   if (ptr == 0) return;
   force = false;
   retryCount = -1;

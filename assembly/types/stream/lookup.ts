@@ -52,11 +52,6 @@ export function groupOf(database: Database): usize {
   return findGroup(streamOf(e), Arg.ptr(2), Arg.length(2));
 }
 
-/** The stream at argument 1, which `groupOf` has just found. */
-export function foundStream(database: Database): Stream {
-  return streamOf(lookupRead(database, slot, Arg.ptr(1), Arg.length(1)));
-}
-
 /** An argument inside an error, as Redis's `%s` shows it. */
 export function errorArgument(index: u32): void {
   errorBytes(Arg.ptr(index), cTextLength(Arg.ptr(index), Arg.length(index)));
