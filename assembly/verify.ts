@@ -1,6 +1,7 @@
 /** What only tests may call, in the two test builds: structures by themselves, and their invariant walks. */
 
 import { Dict } from "./structures/dict";
+import { At } from "./structures/id-tree";
 
 export { hash32, setHashSeed } from "./base/hash";
 export {
@@ -60,6 +61,12 @@ export {
   newListpack,
 } from "./structures/listpack";
 export { checkLists } from "./types/check-list";
+export { checkStreams } from "./types/check-stream";
+
+/** High half of the identifier that the last search or step in a tree has come to. */
+export function treeHigh(): u64 {
+  return At.high;
+}
 
 /** Where `dictNext` and `dictScan` go on. */
 export function dictAt(): u64 {
@@ -68,3 +75,16 @@ export function dictAt(): u64 {
 export function dictCursor(): u64 {
   return Dict.cursor;
 }
+
+export {
+  checkTree,
+  treeCount,
+  treeFind,
+  treeInit,
+  treeInsert,
+  treeNext,
+  treePop,
+  treeRemove,
+  treeSeek,
+  treeSeekBack,
+} from "./structures/id-tree";

@@ -1,5 +1,5 @@
 /** XREAD and XREADGROUP. Behaviour: Redis 7.0 t_stream.c, and blocked.c for a client that is served later. */
-import { Command } from "../../abi";
+import { Command, ValueType } from "../../abi";
 import { equalsWord } from "../../base/bytes";
 import {
   Arg,
@@ -22,6 +22,7 @@ import {
   parseMillisecondsTimeout,
 } from "../../keyspace/blocking";
 import { Database } from "../../keyspace/database";
+import { Entry } from "../../keyspace/entry";
 import { currentDatabase, lookupRead, peek, slotOf } from "../../keyspace/keyspace";
 import { beforeQuietWrite } from "../../keyspace/watch";
 import {
@@ -412,12 +413,11 @@ function serveAgain(database: Database): void {
     const index = firstKey + i;
     if (!mayServe(index)) continue;
     const e = keyAt(database, index);
-    if (e == 0) {
+    if (e == 0 || Entry.type(e) != <u32>ValueType.Stream) {
       if (!ofGroup) continue;
       replyError("UNBLOCKED the stream key no longer exists");
       return;
     }
-    if (!checkStreamType(e)) return;
     if (serveOne(database, streamOf(e), i)) return;
   }
   blockOn(firstKey, keyCount, 1, timeoutMs);
