@@ -28,7 +28,7 @@ export const LARGE: u8 = 4;
  *  +12 u32 free     first free object of the slab
  *  +16 u16 carved   objects ever handed out       +18 u16 capacity
  *  +20 u32 next     +24 u32 previous              list of the bin or of the slabs with room
- *  +28 u32 dirty    a free run whose pages the system still backs: `takePurgeable` may give them back
+ *  +28 u32 dirty    so many pages from the beginning of a free run on the system may still back: see `takePurgeable`
  */
 @unmanaged
 export class PageMeta {
@@ -167,7 +167,9 @@ export function takeRun(pages: u32): u32 {
   if (found != 0) {
     binRemove(found);
     const length = PageMeta.of(found).length;
-    if (length > pages) binPush(found + pages, length - pages, PageMeta.of(found).dirty);
+    if (length > pages) {
+      binPush(found + pages, length - pages, lessDirty(PageMeta.of(found).dirty, pages));
+    }
     return found;
   }
   // The last run may be free and touch the top: extend it instead of leaving it behind.
@@ -202,7 +204,7 @@ export function giveRun(page: u32, length: u32): void {
       binRemove(end);
     }
   }
-  binPush(start, total, 1);
+  binPush(start, total, total);
 }
 
 /** Takes the `extra` pages behind a run, from a free run there or from the top. False: they are not to be had. */
@@ -218,8 +220,13 @@ export function extendRun(page: u32, length: u32, extra: u32): bool {
   const behind = after.length;
   const dirty = after.dirty;
   binRemove(end);
-  if (behind > extra) binPush(end + extra, behind - extra, dirty);
+  if (behind > extra) binPush(end + extra, behind - extra, lessDirty(dirty, extra));
   return true;
+}
+
+/** What is left of a run's dirty beginning when its first pages are taken. */
+function lessDirty(dirty: u32, taken: u32): u32 {
+  return dirty > taken ? dirty - taken : 0;
 }
 
 /** Bytes of the run that `takePurgeable` has just named. */
@@ -230,19 +237,20 @@ export function purgeLength(): usize {
 }
 
 /**
- * A free run of at least `pages` whose memory the system may take back, or 0. It counts as given back from
- * then on: the caller must do so before anything is allocated. Content of free runs is never relied on.
+ * Free pages, at least `pages` and at most `most` in a row, whose memory the system may take back, or 0. They count as
+ * given back from then on: the caller must do so before anything is allocated. Content of free runs is never relied on.
  */
-export function takePurgeable(pages: u32): usize {
+export function takePurgeable(pages: u32, most: u32): usize {
   for (let bin = BIN_COUNT; bin > binOf(pages); ) {
     bin--;
     let page = load<u32>(binHeads + ((<usize>bin) << 2));
     for (let looked = 0; page != 0 && looked < 1024; looked++) {
       const meta = PageMeta.of(page);
-      if (meta.dirty != 0 && meta.length >= pages) {
-        meta.dirty = 0;
-        purgeBytes = (<usize>meta.length) << PAGE_SHIFT;
-        return (<usize>page) << PAGE_SHIFT;
+      if (meta.dirty >= pages) {
+        const taken = min<u32>(meta.dirty, most);
+        meta.dirty -= taken;
+        purgeBytes = (<usize>taken) << PAGE_SHIFT;
+        return (<usize>(page + meta.dirty)) << PAGE_SHIFT;
       }
       page = meta.next;
     }

@@ -49,6 +49,6 @@ export const loadChunkBytes = 256 * 1024;
 /** Redis tries again this long after a failed BGSAVE, milliseconds (CONFIG_BGSAVE_RETRY_DELAY). */
 export const saveRetryDelayMs = 5000;
 
-/** Free memory is given back to the system so often (ms), so many runs at a time. */
+/** Free memory is given back to the system so often, for so long at a time (both ms). */
 export const purgePeriodMs = 1000;
-export const purgeRunsMax = 64;
+export const purgeSliceMs = 1;

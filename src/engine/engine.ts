@@ -61,6 +61,10 @@ export interface ListFacts {
   readonly bytes: number;
 }
 
+/** Runs of free pages (4 KiB) that go back to the system: not small ones, and not so much at once that it takes long. */
+const purgePagesMin = 256;
+const purgePagesMax = 1024;
+
 /** Address of an engine-side client. */
 export type ClientHandle = number;
 
@@ -568,7 +572,7 @@ export class Engine {
   ): number {
     let total = 0;
     for (let run = 0; run < runsMax; run++) {
-      const address = this.wasm.takePurgeable(256) >>> 0;
+      const address = this.wasm.takePurgeable(purgePagesMin, purgePagesMax) >>> 0;
       if (address === 0) break;
       const length = this.wasm.purgeLength() >>> 0;
       if (!release(this.memory.bytes, address, length)) break;

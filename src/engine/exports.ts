@@ -132,7 +132,7 @@ export interface EngineExports {
   loadedBytes(): number;
   heapOk(): number;
   /** Address of a free run of at least so many 4 KiB pages that the system may take back, or 0. */
-  takePurgeable(pages: number): number;
+  takePurgeable(pages: number, most: number): number;
   /** Bytes of the run just named. */
   purgeLength(): number;
 }

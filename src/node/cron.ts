@@ -4,7 +4,7 @@ import {
   expireSliceKeys,
   expireSliceMs,
   purgePeriodMs,
-  purgeRunsMax,
+  purgeSliceMs,
   reclaimSliceKeys,
 } from "../base/limits.ts";
 import { type Client, ClientState } from "./client.ts";
@@ -61,11 +61,18 @@ export class Cron {
     if (nowMs - this.lastPurgeMs >= purgePeriodMs) this.purge(nowMs);
   }
 
-  /** Free runs of a megabyte and more go back to the system, as an allocator in C would give them. */
+  /**
+   * Free runs of a megabyte and more go back to the system, as an allocator in C would give them: a slice of them with
+   * each call until none is left, then again after a while.
+   */
   private purge(nowMs: number): void {
+    const { modules, engine } = this.node;
+    const { releaseMemory } = modules.system;
+    const started = modules.clock.monotonicMs();
+    while (releaseMemory !== undefined && engine.purge(1, releaseMemory) > 0) {
+      if (modules.clock.monotonicMs() - started > purgeSliceMs) return;
+    }
     this.lastPurgeMs = nowMs;
-    const { releaseMemory } = this.node.modules.system;
-    if (releaseMemory !== undefined) this.node.engine.purge(purgeRunsMax, releaseMemory);
   }
 
   private sampleMetrics(nowMs: number): void {

@@ -1,5 +1,4 @@
 import { Command } from "../../../assembly/abi.ts";
-import { purgeRunsMax } from "../../base/limits.ts";
 import {
   bulkMap,
   double,
@@ -150,6 +149,6 @@ function allocatorText(facts: MemoryFacts): string {
 function purge(call: HostCall): ReplyValue {
   const { engine, modules } = call.node;
   const { releaseMemory } = modules.system;
-  if (releaseMemory !== undefined) engine.purge(purgeRunsMax, releaseMemory);
+  if (releaseMemory !== undefined) engine.purge(Number.POSITIVE_INFINITY, releaseMemory);
   return ok;
 }
