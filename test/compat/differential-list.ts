@@ -28,7 +28,7 @@ function side({ values: v, prng }: Source): string {
 /** Where nothing is there, the wait is short. */
 function timeout({ prng }: Source): string {
   if (prng.chance(0.7)) return prng.pick(["0.01", "0.001", "1e-3"]);
-  return prng.pick(["-1", "abc", "", "nan", "-0.5", "0x", " 1", "99999999999999999999"]);
+  return prng.pick(["-1", "abc", "", "nan", "-0.5", "1e400", "0x", " 1", "99999999999999999999"]);
 }
 
 function index({ values: v, prng }: Source): string {
