@@ -25,7 +25,6 @@ export { int64Length, parsedInt64, parseInt64, writeInt64 } from "./protocol/num
 export { crc64 } from "./snapshot/crc64";
 export { lzfCompress, lzfDecompress } from "./snapshot/lzf";
 export {
-  checkDict,
   dictBytes,
   dictCount,
   dictFind,
@@ -39,6 +38,7 @@ export {
   dictScan,
   dictTakeAny,
 } from "./structures/dict";
+export { checkDict } from "./structures/dict-check";
 export {
   checkListpack,
   lpAppend,

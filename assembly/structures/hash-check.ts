@@ -1,6 +1,7 @@
 /** The invariants of a hash value, for tests. */
 import { Encoding } from "../abi";
-import { checkDict, Dict, dictNext } from "./dict";
+import { Dict, dictNext } from "./dict";
+import { checkDict } from "./dict-check";
 import { isPacked, Packed, widthOf } from "./hash-packed";
 import { FieldRecord } from "./hash-record";
 import { ExpiringTable, NEVER } from "./hash-table";

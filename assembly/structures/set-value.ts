@@ -10,7 +10,6 @@ import { alloc, canAllocate, free, usableSize } from "../base/memory";
 import { nextRandom64, randomBelow } from "../base/random";
 import { parsedInt64, parseInt64, writeInt64 } from "../protocol/number";
 import {
-  checkDict,
   Dict,
   dictBytes,
   dictCount,
@@ -23,6 +22,7 @@ import {
   dictRemoveFound,
   dictTakeAny,
 } from "./dict";
+import { checkDict } from "./dict-check";
 import {
   IntSet,
   intsetFind,
