@@ -209,8 +209,6 @@ QUICKLIST-PACKED-THRESHOLD <size>
     Default value is 1GB, allows values up to 4GB. Setting to 0 restores to default.
 SEGFAULT
     Crash the server with sigsegv.
-QUICKLIST-PACKED-THRESHOLD <size>
-    Gives elements of lists from this length on a node of their own. 0: the default, 1gb.
 SET-ACTIVE-EXPIRE <0|1>
     Setting it to 0 disables expiring keys in background when they are not
     accessed (otherwise the Redis behavior). Setting it to 1 reenables back the
