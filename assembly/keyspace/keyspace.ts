@@ -221,6 +221,7 @@ export function reshapeFound(
   keepInline: u32,
 ): usize {
   willChange(database, slot, e);
+  if (type != <u32>ValueType.Stream) signalGone(database, e);
   if (encoding != Encoding.Raw || Entry.encoding(e) != Encoding.Raw) freeValue(e);
   const target = reshape(e, type, encoding, expireAt, inlineLength, keepInline);
   replaceFound(database, slot, target);

@@ -4,6 +4,7 @@
  * line before the next one is sent.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { Prng } from "../../src/base/prng.ts";
 import { describeWithTools } from "../support/oracle.ts";
 import { type Argument, encodeCommand, type RespClient } from "../support/resp-client.ts";
 import { startServer, type TestServer, until } from "../support/server.ts";
@@ -142,6 +143,76 @@ const scripts: Readonly<Record<string, readonly string[]>> = {
     "b: BLPOP p 0",
     "a| RPUSH p 2 | MOVE p 0",
   ],
+  "a stream that goes in other ways": [
+    "a: XGROUP CREATE s g $ MKSTREAM",
+    "b: XREADGROUP GROUP g one BLOCK 0 STREAMS s >",
+    "a: SET s x",
+    "a: DEL s",
+    "a: XGROUP CREATE s g $ MKSTREAM",
+    "b: XREADGROUP GROUP g one BLOCK 0 STREAMS s >",
+    "a: RENAME s t",
+    "b: XREADGROUP GROUP g one BLOCK 0 STREAMS t >",
+    "a: PEXPIRE t 5",
+    "wait 300",
+    "a: XGROUP CREATE s g $ MKSTREAM",
+    "b: XREADGROUP GROUP g one BLOCK 0 STREAMS s >",
+    "a: FLUSHALL",
+    "a: XGROUP CREATE s g $ MKSTREAM",
+    "b: XREADGROUP GROUP g one BLOCK 0 STREAMS s >",
+    "a: SWAPDB 0 1",
+    "a| SWAPDB 0 1",
+    "b: XREADGROUP GROUP g one BLOCK 0 STREAMS s >",
+    "a| MULTI | DEL s | XGROUP CREATE s g $ MKSTREAM | EXEC",
+    "a: XADD s 1-1 a 1",
+    "b: XREADGROUP GROUP g one BLOCK 0 STREAMS s >",
+    "a| MULTI | DEL s | RPUSH s 1 | EXEC",
+    "a: FLUSHALL",
+    "b: XREADGROUP GROUP g one BLOCK 0 STREAMS s >",
+  ],
+  "a reader waits on while its stream goes": [
+    "a: XADD s 5-1 a 1",
+    "b: XREAD BLOCK 0 STREAMS s $",
+    "a: DEL s",
+    "a: XADD s 1-1 a 1",
+    "a: XADD s 6-1 a 1",
+    "b: XREAD BLOCK 0 STREAMS s 7",
+    "a: SET s x",
+    "a: DEL s",
+    "a| XADD t 9-1 a 2 | RENAME t s",
+    "b: XREAD COUNT 1 BLOCK 0 STREAMS s $",
+    "a| MULTI | XADD s 10-1 a 1 | XADD s 10-2 a 2 | EXEC",
+    "b: XREAD BLOCK 0 STREAMS u 0",
+    "a: COPY s u",
+  ],
+  "SORT STORE makes a list": ["a: RPUSH l 1 2", "b: BLPOP k 0", "a: SORT l BY nosort STORE k"],
+  "the times of XREAD are whole milliseconds": [
+    "a: XREAD BLOCK 1.5 STREAMS k 0",
+    "a: XREAD BLOCK -1 STREAMS k 0",
+    "a| MULTI | XREAD BLOCK 0 STREAMS k $ | EXEC",
+    "b: XREAD BLOCK 10 STREAMS k 0",
+    "wait 200",
+  ],
+  "readers of streams all get what is new, from the stream that is ready": [
+    "a: XADD s 1-1 a 1",
+    "b: XREAD BLOCK 0 STREAMS s t $ 0",
+    "c: XREAD BLOCK 0 STREAMS s $",
+    "a| MULTI | XADD t 1-1 b 2 | XADD s 2-1 a 2 | EXEC",
+    "b: XREAD BLOCK 0 STREAMS s 5",
+    "a: XADD s 3-1 a 3",
+    "a: XADD s 6-1 a 3",
+  ],
+  "members of groups": [
+    "a: XGROUP CREATE s g $ MKSTREAM",
+    "b: XREADGROUP GROUP g one BLOCK 0 STREAMS s >",
+    "c: XREADGROUP GROUP g two BLOCK 0 STREAMS s >",
+    "a: XADD s 1-1 a 1",
+    "a: XADD s 2-1 a 2",
+    "b: XREADGROUP GROUP g one BLOCK 0 STREAMS s >",
+    "a: XGROUP DESTROY s g",
+    "a: XGROUP CREATE s g $",
+    "b: XREADGROUP GROUP g one BLOCK 0 STREAMS s >",
+    "a: DEL s",
+  ],
   "a served client may serve others": [
     "b: BLMOVE one two LEFT RIGHT 0",
     "c: BRPOPLPUSH two three 0",
@@ -220,6 +291,59 @@ const scripts: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
+/** Some clients wait, one writes; all over few keys, of all types. */
+function randomScript(random: Prng): string[] {
+  const pick = <T>(choices: readonly T[]): T => choices[random.below(choices.length)] as T;
+  const key = (): string => pick(["k", "l", "m"]);
+  const side = (): string => pick(["LEFT", "RIGHT"]);
+  let next = 1;
+  const waits = (): string =>
+    pick([
+      () => `BLPOP ${key()} 0`,
+      () => `BRPOP ${key()} ${key()} 0`,
+      () => `BLMOVE ${key()} ${key()} ${side()} ${side()} 0`,
+      () => `BRPOPLPUSH ${key()} ${key()} 0`,
+      () => `BLMPOP 0 2 ${key()} ${key()} ${side()} COUNT ${1 + random.below(3)}`,
+      () => `BZPOPMIN ${key()} ${key()} 0`,
+      () => `BZPOPMAX ${key()} 0`,
+      () => `BZMPOP 0 2 ${key()} ${key()} MIN COUNT 2`,
+      () => `XREAD COUNT 2 BLOCK 0 STREAMS ${key()} ${key()} $ 0`,
+      () => `XREADGROUP GROUP g one BLOCK 0 STREAMS ${key()} >`,
+    ])();
+  const writes = (): string =>
+    pick([
+      () => `RPUSH ${key()} ${next++}`,
+      () => `LPUSH ${key()} ${next++} ${next++}`,
+      () => `ZADD ${key()} ${next} ${next++}`,
+      () => `ZADD ${key()} ${next} ${next++} 1 one`,
+      () => `XADD ${key()} ${next++}-1 a 1`,
+      () => `XADD ${key()} ${next++}-1 a 1`,
+      () => `XGROUP CREATE ${key()} g $ MKSTREAM`,
+      () => `XGROUP DESTROY ${key()} g`,
+      () => `DEL ${key()}`,
+      () => `DEL k l m`,
+      () => `SET ${key()} x`,
+      () => `RENAME ${key()} ${key()}`,
+      () => `COPY ${key()} ${key()} REPLACE`,
+      () => `LMOVE ${key()} ${key()} LEFT RIGHT`,
+      () => `ZUNIONSTORE ${key()} 1 ${key()}`,
+      () => `SORT ${key()} BY nosort STORE ${key()}`,
+      () => "FLUSHDB",
+    ])();
+  const lines: string[] = [];
+  for (let count = 0; count < 80; count++) {
+    const choice = random.below(10);
+    if (choice < 4) lines.push(`${pick(["b", "c", "d", "e"])}: ${waits()}`);
+    else if (choice < 8) lines.push(`a: ${writes()}`);
+    else if (choice === 8) {
+      const inner = Array.from({ length: 1 + random.below(4) }, writes).join(" | ");
+      lines.push(pick([`a| MULTI | ${inner} | EXEC`, `a| ${inner}`]));
+    } else
+      lines.push(`a: CLIENT UNBLOCK @${pick(["b", "c", "d", "e"])} ${pick(["TIMEOUT", "ERROR"])}`);
+  }
+  return lines;
+}
+
 describeWithTools(["redis-server"], "blocked clients read what redis-server tells them", () => {
   let atoll: TestServer;
   let redis: TestServer;
@@ -242,6 +366,18 @@ describeWithTools(["redis-server"], "blocked clients read what redis-server tell
       });
       control.close();
     });
+  }
+
+  // A failing script is shown by its seed; BLOCKING_SEED runs others.
+  const firstSeed = Number(process.env["BLOCKING_SEED"] ?? 1);
+  const seeds = Number(process.env["BLOCKING_SEEDS"] ?? 3);
+  for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
+    test(`random script, seed ${seed}`, async () => {
+      const lines = randomScript(new Prng(seed));
+      const [ours, theirs] = await Promise.all([play(atoll, lines), play(redis, lines)]);
+      if (!Bun.deepEquals(ours, theirs)) console.log(lines.join("\n"));
+      expect(ours).toEqual(theirs);
+    }, 20_000);
   }
 
   test("calls are counted when a client blocks, once", async () => {
