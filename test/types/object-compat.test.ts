@@ -1,0 +1,89 @@
+/** OBJECT and DEBUG's looks at single values, over all types, as from redis-server: same requests, same bytes. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { describeWithTools } from "../support/oracle.ts";
+import type { RespClient } from "../support/resp-client.ts";
+import { startServer, type TestServer } from "../support/server.ts";
+
+const long = "x".repeat(100);
+const fill: readonly (readonly string[])[] = [
+  ["SET", "int", "12345"],
+  ["SET", "shared", "7"],
+  ["SET", "embstr", "x".repeat(44)],
+  ["SET", "raw", "x".repeat(45)],
+  ["SETBIT", "bits", "3", "1"],
+  ["PFADD", "hll", "a"],
+  ["RPUSH", "list", "a", "b", long],
+  ["SADD", "ints", "1", "2"],
+  ["SADD", "set", "1", "a"],
+  ["HSET", "hash", "f", "v"],
+  ["HSET", "bighash", "f", long],
+  ["ZADD", "zset", "1", "a"],
+  ["ZADD", "bigzset", "1", long],
+  ["XADD", "stream", "1-1", "f", "v"],
+];
+const keys = [...fill.map((command) => command[1] ?? ""), "missing"];
+
+describeWithTools(["redis-server"], "values seen from outside", () => {
+  const servers: TestServer[] = [];
+  const clients: RespClient[] = [];
+
+  beforeAll(async () => {
+    for (const real of [true, false]) {
+      const args = ["--save", "", "--enable-debug-command", "yes"];
+      const server = await startServer({ real, args });
+      servers.push(server);
+      clients.push(await server.connect());
+    }
+    for (const command of fill) await both(...command);
+  });
+
+  afterAll(async () => {
+    for (const client of clients) client.close();
+    for (const server of servers) await server.stop();
+  });
+
+  /** Both answers, which must be equal. */
+  async function both(...argv: string[]): Promise<void> {
+    const [real = "", atoll = ""] = await Promise.all(
+      clients.map((client) => client.rawCall(...argv)),
+    );
+    expect(plain(atoll), argv.join(" ").slice(0, 60)).toBe(plain(real));
+  }
+
+  /** Without addresses and the clock. */
+  const plain = (reply: string): string =>
+    reply.replace(/at:0x[0-9a-f]+/, "at").replace(/lru:\d+ lru_seconds_idle:\d+/, "lru");
+
+  test("OBJECT", async () => {
+    for (const word of ["ENCODING", "REFCOUNT", "IDLETIME", "FREQ"]) {
+      for (const key of keys) await both("OBJECT", word, key);
+    }
+  });
+
+  test("OBJECT FREQ and IDLETIME under an LFU policy", async () => {
+    await both("CONFIG", "SET", "maxmemory-policy", "allkeys-lfu");
+    for (const command of fill) await both("DEL", command[1] ?? "");
+    for (const command of fill) await both(...command);
+    // The clock of a small integer is in Redis that of the one object that all its users share.
+    const ownClock = keys.filter((key) => key !== "shared");
+    for (const word of ["FREQ", "IDLETIME"]) {
+      for (const key of ownClock) await both("OBJECT", word, key);
+    }
+    await both("CONFIG", "SET", "maxmemory-policy", "noeviction");
+  });
+
+  test("DEBUG", async () => {
+    for (const word of ["OBJECT", "LISTPACK", "QUICKLIST"]) {
+      for (const key of keys) await both("DEBUG", word, key);
+    }
+    await both("DEBUG", "QUICKLIST", "list", "1");
+    for (const size of ["0", "1", "100b", "4293918720", "4293918721", "5gb", "-1", "x"]) {
+      await both("DEBUG", "QUICKLIST-PACKED-THRESHOLD", size);
+    }
+    await both("DEBUG", "QUICKLIST-PACKED-THRESHOLD", "50");
+    await both("RPUSH", "plain", "a", long, "b");
+    await both("DEBUG", "OBJECT", "plain");
+    await both("DUMP", "plain");
+    await both("DEBUG", "STRINGMATCH-LEN", "10", "a*b");
+  });
+});
