@@ -10,7 +10,7 @@ export const STEP_MAX: u32 = 26;
 const EARTH_RADIUS: f64 = 6372797.560856;
 /** Half of the earth's circumference on that map, in meters. */
 const MERCATOR_MAX: f64 = 20037726.37;
-const PI: f64 = 3.14159265358979323846;
+const PI: f64 = NativeMath.PI;
 const DEGREE: f64 = PI / 180;
 
 const LATITUDE_BITS: u64 = 0x5555555555555555;
@@ -124,7 +124,8 @@ export class Shape {
       if (along > (Shape.height * Shape.unit) / 2) return false;
     }
     Shape.distance = geoDistance(Shape.longitude, Shape.latitude, longitude, latitude);
-    return Shape.isBox || Shape.distance <= Shape.radius * Shape.unit;
+    // Written so that no number (of places on opposite sides of the earth) counts as inside, as in Redis.
+    return Shape.isBox || !(Shape.distance > Shape.radius * Shape.unit);
   }
 }
 

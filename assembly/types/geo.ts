@@ -22,6 +22,7 @@ import {
   errorText,
   replyArray,
   replyBulk,
+  replyBulkText,
   replyError,
   replyNull,
   replyNullArray,
@@ -128,6 +129,11 @@ export function parseUnit(argument: u32): f64 {
 
 /** A distance with four places, always as a string. */
 export function replyDistance(value: f64): void {
+  if (F64.isNaN(value)) {
+    // Opposite sides of the earth, with bad luck in rounding: what the C library prints.
+    replyBulkText("-nan");
+    return;
+  }
   let whole = floor(value);
   let places = nearest<f64>((value - whole) * 10000);
   if (places == 10000) {

@@ -65,8 +65,16 @@ export function zRandMember(): void {
   else replyDistinct(wanted, scores);
 }
 
+/** Three gigabytes of the shortest bulk strings. */
+const REPLIES_MAX: u64 = 536870912;
+
 /** So many members, perhaps the same again. */
 function replyRepeated(wanted: i64, scores: bool): void {
+  // Not even empty members in that number would fit into memory.
+  if (<u64>wanted > REPLIES_MAX) {
+    replyOutOfMemory();
+    return;
+  }
   replyMembers(wanted, scores);
   const count = Z.count();
   for (let left = wanted; left > 0; left--) {
