@@ -97,8 +97,8 @@ export function storeSet(argument: u32, event: string): void {
       0,
       0,
     );
+    // Redis 7.0 lets nobody go where a key was there before, whatever its type (dbOverwrite).
     setPointer(target, Z.encoding, Z.ptr);
-    signalReady(database.index, key, length);
   }
   notify(Notify.SortedSet, event, database.index, key, length);
 }
