@@ -2,7 +2,7 @@
 import { ClientFlag, Encoding, Setting, ValueType } from "../abi";
 import { Arg, clientFlags, Settings, slot } from "../base/frame";
 import { canAllocate } from "../base/memory";
-import { Database } from "../keyspace/database";
+import { Database, find } from "../keyspace/database";
 import {
   addEntry,
   currentDatabase,
@@ -107,7 +107,8 @@ export class Target {
     if (e == 0) {
       const type = ValueType.String;
       addEntry(database, slot, key, keyLength, type, Encoding.InlineRaw, -1, 0);
-      e = lookupWrite(database, slot, key, keyLength);
+      // Looking it up as a command does would count as a second use.
+      e = find(database, slot, key, keyLength);
     }
     Target.ptr = growString(database, slot, e, wanted);
     if (Target.ptr != 0) return true;

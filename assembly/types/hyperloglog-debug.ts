@@ -2,7 +2,7 @@
 import { equalsWord } from "../base/bytes";
 import { Arg, replyAt, roomReply, setReplyAt, slot } from "../base/frame";
 import { Journal } from "../journal";
-import { Database } from "../keyspace/database";
+import { Database, find } from "../keyspace/database";
 import { currentDatabase, lookupWrite } from "../keyspace/keyspace";
 import { makeRaw, View, view } from "../keyspace/string-value";
 import { int64Length, writeInt64 } from "../protocol/number";
@@ -78,7 +78,7 @@ function densify(database: Database, e: usize): bool {
     replyCorrupt();
     return false;
   }
-  view(lookupWrite(database, slot, key, length), 0);
+  view(find(database, slot, key, length), 0);
   Journal.verbatim(database.index);
   Writes.one();
   return true;

@@ -3,7 +3,7 @@ import { ClientFlag, Encoding, Notify, Setting, ValueType } from "../abi";
 import { Arg, argc, clientFlags, isReplica, journalOn, now, Settings, slot } from "../base/frame";
 import { canAllocate } from "../base/memory";
 import { Journal } from "../journal";
-import { Database } from "../keyspace/database";
+import { Database, find } from "../keyspace/database";
 import { Entry } from "../keyspace/entry";
 import {
   addEntry,
@@ -401,7 +401,7 @@ export function setRange(): void {
       -1,
       0,
     );
-    lookupWrite(database, slot, Arg.ptr(1), Arg.length(1));
+    find(database, slot, Arg.ptr(1), Arg.length(1));
   }
   const ptr = growString(database, slot, e, length);
   if (ptr == 0) {

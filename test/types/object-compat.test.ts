@@ -47,7 +47,11 @@ describeWithTools(["redis-server"], "values seen from outside", () => {
     const [real = "", atoll = ""] = await Promise.all(
       clients.map((client) => client.rawCall(...argv)),
     );
-    expect(plain(atoll), argv.join(" ").slice(0, 60)).toBe(plain(real));
+    const where = argv.join(" ").slice(0, 60);
+    // A second may begin between the two, and small integers are as idle as the server is old.
+    if (argv[1] === "IDLETIME" && /^:[0-9]\r\n$/.test(real))
+      expect(atoll, where).toMatch(/^:[0-9]\r/);
+    else expect(plain(atoll), where).toBe(plain(real));
   }
 
   /** Without addresses and the clock. */
