@@ -61,12 +61,12 @@ export {
   newListpack,
 } from "./structures/listpack";
 export { checkLists } from "./types/check-list";
-
-  return At.high;
-/** High half of the identifier that the last search or step in a tree has come to. */
-export function treeHigh(): u64 {
 export { checkSortedSets } from "./types/check-sorted-set";
 export { checkStreams } from "./types/check-stream";
+
+/** High half of the identifier that the last search or step in a tree has come to. */
+export function treeHigh(): u64 {
+  return At.high;
 }
 
 /** Where `dictNext` and `dictScan` go on. */
