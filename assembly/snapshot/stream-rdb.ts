@@ -26,9 +26,9 @@ import {
   newStream,
   Stream,
 } from "../structures/stream";
+import { entriesUpTo } from "../structures/stream-history";
 import { Entries } from "../structures/stream-node";
 import { validNode } from "../structures/stream-valid";
-import { entriesUpTo } from "../types/stream/entries";
 import { mix } from "./digest";
 import { Loading } from "./loading-state";
 import { RdbType } from "./rdb-format";

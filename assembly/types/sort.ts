@@ -83,12 +83,12 @@ function parseOptions(mayStore: bool): bool {
       Options.by = ++i;
       if (!hasStar(i)) Options.unsorted = true;
       else if (clusterEnabled) {
-        replyError("ERR BY option of SORT denied in cluster mode.");
+        replyError("ERR BY option of SORT denied in Cluster mode.");
         return false;
       }
     } else if (left >= 1 && equalsWord(ptr, length, "get")) {
       if (clusterEnabled) {
-        replyError("ERR GET option of SORT denied in cluster mode.");
+        replyError("ERR GET option of SORT denied in Cluster mode.");
         return false;
       }
       Options.gets++;

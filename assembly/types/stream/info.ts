@@ -15,8 +15,9 @@ import {
 } from "../../protocol/reply";
 import { At, treeFirst, treeNext } from "../../structures/id-tree";
 import { Consumer, findGroup, Group, Nack, Names, Stream } from "../../structures/stream";
+import { entriesUpTo, hasTombstones } from "../../structures/stream-history";
 import { Entries, edgeEntry, replyId } from "../../structures/stream-node";
-import { entriesUpTo, hasTombstones, replyWalk, walkAll } from "./entries";
+import { replyWalk, walkAll } from "./entries";
 import {
   checkStreamType,
   parseInteger,

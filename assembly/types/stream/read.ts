@@ -42,10 +42,10 @@ import {
   Nack,
   Stream,
 } from "../../structures/stream";
+import { entriesUpTo, hasTombstones } from "../../structures/stream-history";
 import { Entries, edgeEntry, findEntry, idBelow, replyId } from "../../structures/stream-node";
 import { Writes } from "../writes";
 import { journalClaim, journalConsumer, journalGroup, roomForEffect } from "./effects";
-import { entriesUpTo, hasTombstones } from "./entries";
 import { ID_MAX, Id, isMark, parseId } from "./ids";
 import {
   checkStreamType,
