@@ -95,7 +95,7 @@ for (const instance of await startEngines()) {
       engine.slotStatesView().fill(1);
       for (const option of ["BY", "GET"]) {
         expect(call("SORT", "list", option, "w*")).toEqual({
-          error: `ERR ${option} option of SORT denied in cluster mode.`,
+          error: `ERR ${option} option of SORT denied in Cluster mode.`,
         });
       }
       expect(call("SORT", "list", "BY", "nosort")).toEqual(["-1", "7", "9", "10"]);
