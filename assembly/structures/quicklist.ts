@@ -53,7 +53,8 @@ export function newQuicklist(): usize {
   );
 }
 
-function quicklistWithFill(fill: i32): usize {
+/** An empty list of nodes of this size, as in `list-max-listpack-size`. */
+export function quicklistWithFill(fill: i32): usize {
   const list = Quicklist.at(alloc(offsetof<Quicklist>()));
   list.head = 0;
   list.tail = 0;

@@ -11,7 +11,7 @@ import { writeInt64 } from "../protocol/number";
 import { Hash, HashText } from "../structures/hash-fields";
 import { listCount, listFreeSome } from "../structures/list-value";
 import { Lp } from "../structures/listpack";
-import { newQuicklist, pushTail } from "../structures/quicklist";
+import { pushTail, quicklistWithFill } from "../structures/quicklist";
 import { readHere, seek, step } from "../structures/quicklist-place";
 import { Member, setNext } from "../structures/set-value";
 import { Walk, Z } from "../structures/sorted-set";
@@ -95,7 +95,8 @@ export class StoredList {
   static begin(): void {
     StoredList.failed = false;
     StoredList.count = 0;
-    StoredList.list = newQuicklist();
+    // Whatever is configured: Redis's SORT leaves the list with its default.
+    StoredList.list = quicklistWithFill(-2);
   }
 
   static add(ptr: usize, length: u32): void {

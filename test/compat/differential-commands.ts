@@ -46,7 +46,8 @@ function setCommand(source: Source): string[] {
  * Puts off what would expire during the run: two servers do not see the same millisecond, and which SCAN
  * drops an expired key is chance. `Generator.expireNow` does it in a controlled way.
  */
-export function withoutSoon(args: readonly string[]): string[] {
+export function withoutSoon(given: readonly string[]): string[] {
+  const args = withoutLong(given);
   const name = (args[0] ?? "").toLowerCase();
   const least = soonest[name];
   return args.map((arg, at) => {
@@ -55,6 +56,15 @@ export function withoutSoon(args: readonly string[]): string[] {
     if (at < 2 || limit === undefined || !/^[1-9][0-9]*$/.test(arg)) return arg;
     return BigInt(arg) < limit ? String(limit + BigInt(arg)) : arg;
   });
+}
+
+/** Shortens what a blocking command would wait: nobody comes to serve it. */
+function withoutLong(args: readonly string[]): readonly string[] {
+  const name = (args[0] ?? "").toLowerCase();
+  const last = /^(blpop|brpop|bzpopmin|bzpopmax|blmove|brpoplpush)$/.test(name);
+  const at = last ? args.length - 1 : /^(blmpop|bzmpop)$/.test(name) ? 1 : -1;
+  const isLong = (text: string): boolean => Number(text) === 0 || Number(text) > 0.05;
+  return args.map((arg, index) => (index === at && index > 0 && isLong(arg) ? "0.01" : arg));
 }
 
 /** The shortest times that are let pass, by the command or the option in front of them. */
