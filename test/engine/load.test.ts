@@ -107,7 +107,7 @@ for (const instance of await startEngines()) {
         [file("0010", "00 01 61 c4"), LoadStatus.Corrupt],
         [file("0010", "00 81 ffffffffffffffff"), LoadStatus.Corrupt],
         [file("0010", "82"), LoadStatus.UnknownType],
-        [file("0010", "0c 01 61"), LoadStatus.UnknownType],
+        [file("0010", "08 01 61"), LoadStatus.UnknownType],
         [file("0010", "00 01 61 01 62", "00 01 61 01 62"), LoadStatus.DuplicateKey],
         [Buffer.concat([signature("0010"), hex("ff 0100000000000000")]), LoadStatus.BadChecksum],
       ];

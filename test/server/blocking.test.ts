@@ -488,6 +488,8 @@ describeWithTools(["redis-server"], "blocked clients of a cluster", () => {
     ]);
     const own = Number(await control.must("CLUSTER", "KEYSLOT", "{reef}"));
     const otherId = String(await other.must("CLUSTER", "MYID"));
+    // What the test before has left.
+    for (const client of [control, other]) await client.must("FLUSHALL");
     await other.must("CLUSTER", "FLUSHSLOTS");
     await control.must("CLUSTER", "MEET", "127.0.0.1", redis.port);
     await until(async () => String(await control.must("CLUSTER", "NODES")).includes(otherId));

@@ -301,7 +301,7 @@ describeWithTools(["redis-server"], "keyspace notifications equal redis-server's
       ["BZMPOP 0 1 k MIN COUNT 2", "ZADD k 1 a 2 b 3 c"],
       ["XREAD BLOCK 0 STREAMS k $", "XADD k 1-1 f v"],
       ["BLPOP k 0", "RPUSH other a", "RENAME other k"],
-      ["BLPOP k 0.01", "SET x 2"],
+      ["BLPOP k 0.5", "SET x 2"],
     ];
     const [ours, theirs] = await Promise.all(
       servers.map(async (server) => {
