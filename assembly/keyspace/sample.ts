@@ -1,7 +1,7 @@
 /** Keys picked at random, quickly rather than fairly: what eviction chooses from. */
 import { nextRandom, randomBelow } from "../base/random";
 import { BUCKET, Database, SLOT_COUNT, TAG_MASK } from "./database";
-import { nextOccupied } from "./walk";
+import { nextOccupied, randomSlot } from "./walk";
 
 /** Most keys that one call collects. */
 export const SAMPLE_MAX: u32 = 64;
@@ -53,24 +53,6 @@ function nextExpiring(database: Database, from: u32): u32 {
     if (database.factsOf(slot).expires != 0) return slot;
   }
   return SLOT_COUNT;
-}
-
-/** A slot by its share of the keys. */
-function randomSlot(database: Database): u32 {
-  let rank = randomBelow(database.keys);
-  let group: u32 = 0;
-  while (true) {
-    const keys = load<u32>(database.groups + ((<usize>group) << 2));
-    if (rank < keys) break;
-    rank -= keys;
-    group++;
-  }
-  let slot = group << 7;
-  while (rank >= database.factsOf(slot).used) {
-    rank -= database.factsOf(slot).used;
-    slot++;
-  }
-  return slot;
 }
 
 /** Adds keys of the slot, from a random bucket and a random place in it on. */

@@ -112,9 +112,8 @@ export function scanBucket(table: SlotTable, from: u32, cells: usize): u32 {
 /** Where the next `scanBucket` of the slot begins; 0: the slot is finished. */
 export let scanNext: u32 = 0;
 
-/** A key picked at random: a slot by its share of the keys, then a place in its table. */
-export function randomEntry(database: Database): usize {
-  if (database.keys == 0) return 0;
+/** A slot picked at random, by its share of the keys; the database must have some. */
+export function randomSlot(database: Database): u32 {
   let rank = randomBelow(database.keys);
   let group: u32 = 0;
   while (true) {
@@ -128,8 +127,14 @@ export function randomEntry(database: Database): usize {
     rank -= database.factsOf(slot).used;
     slot++;
   }
+  return slot;
+}
+
+/** A key picked at random, or 0: a slot, then a place in its table. */
+export function randomEntry(database: Database): usize {
+  if (database.keys == 0) return 0;
   // A place at random until one is taken: at least a quarter of a table is, and each key is as likely.
-  const table = database.table(slot);
+  const table = database.table(randomSlot(database));
   const places = table.bucketCount * WIDTH;
   while (true) {
     const place = randomBelow(places);

@@ -301,7 +301,7 @@ export function lpEntryBytes(ptr: usize, length: u32): u32 {
 /** Writes the element that was planned last (`lpEntryBytes`) at `at`, where so many bytes are free. */
 export function writePlanned(at: usize, ptr: usize, length: u32): void {
   if (plannedInteger) {
-    writePlannedInteger(at);
+    writeIntegerElement(at, plannedBytes, plannedValue);
     return;
   }
   let data = at + 1;
@@ -319,9 +319,9 @@ export function writePlanned(at: usize, ptr: usize, length: u32): void {
   writeBacklen(data + length, plannedBytes);
 }
 
-function writePlannedInteger(at: usize): void {
-  const value = plannedValue;
-  switch (plannedBytes) {
+/** Writes an integer in its encoding of `bytes` bytes, with the length behind it. */
+export function writeIntegerElement(at: usize, bytes: u32, value: i64): void {
+  switch (bytes) {
     case 1:
       store<u8>(at, <u8>value);
       break;
@@ -346,7 +346,7 @@ function writePlannedInteger(at: usize): void {
       store<u8>(at, 0xf4);
       store<i64>(at, value, 1);
   }
-  store<u8>(at + plannedBytes, <u8>plannedBytes);
+  store<u8>(at + bytes, <u8>bytes);
 }
 
 /** Makes the `removed` bytes at `offset` to be `added`; the listpack may move. Nothing else is written. */

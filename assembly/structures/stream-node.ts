@@ -37,6 +37,7 @@ import {
   lpPrev,
   lpReplaceInteger,
   replyElement,
+  writeIntegerElement,
   writePlanned,
 } from "./listpack";
 import { Stream } from "./stream";
@@ -68,32 +69,7 @@ function integerBytes(value: i64): u32 {
 
 function writeInteger(at: usize, value: i64): usize {
   const bytes = integerBytes(value);
-  switch (bytes) {
-    case 2:
-      store<u8>(at, <u8>value);
-      break;
-    case 3:
-      store<u8>(at, <u8>(0xc0 | ((<u32>value >> 8) & 31)));
-      store<u8>(at, <u8>value, 1);
-      break;
-    case 4:
-      store<u8>(at, 0xf1);
-      store<u16>(at, <u16>value, 1);
-      break;
-    case 5:
-      store<u8>(at, 0xf2);
-      store<u16>(at, <u16>value, 1);
-      store<u8>(at, <u8>(value >> 16), 3);
-      break;
-    case 6:
-      store<u8>(at, 0xf3);
-      store<u32>(at, <u32>value, 1);
-      break;
-    default:
-      store<u8>(at, 0xf4);
-      store<i64>(at, value, 1);
-  }
-  store<u8>(at + bytes - 1, <u8>(bytes - 1));
+  writeIntegerElement(at, bytes - 1, value);
   return at + bytes;
 }
 
