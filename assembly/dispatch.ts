@@ -47,7 +47,6 @@ import { Stats } from "./base/stats";
 import { CommandRow, findCommand, findSubcommand } from "./commands";
 import {
   checkOwnership,
-  lastKeyOf,
   noteRejected,
   passGates,
   queue,
@@ -57,6 +56,7 @@ import {
 } from "./gates";
 import { dropOthers, dropRegion, inputLeft, parseNext, putBack, takeInput } from "./input";
 import { beginUnit, endUnit, Journal } from "./journal";
+import { lastKeyOf } from "./keys";
 import {
   again,
   blocked,

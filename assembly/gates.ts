@@ -218,11 +218,6 @@ let crossSlot: bool = false;
 /** The keys are shard channels: they belong to slots as keys do, but no slot misses them. Not so inside EXEC. */
 let onChannels: bool = false;
 
-/** Last key's argument index, from the row's `lastKey`, which counts from the end when negative. */
-export function lastKeyOf(row: CommandRow): i32 {
-  return row.lastKey < 0 ? <i32>argc + row.lastKey : row.lastKey;
-}
-
 /** Adds the keys of the command in hand. */
 function addKeys(row: CommandRow): void {
   Keys.of(row);

@@ -7,6 +7,11 @@ import { equalsWord } from "./base/bytes";
 import { Arg, argc } from "./base/frame";
 import { CommandRow } from "./commands";
 
+/** Last key's argument index, from the row's `lastKey`, which counts from the end when negative. */
+export function lastKeyOf(row: CommandRow): i32 {
+  return row.lastKey < 0 ? <i32>argc + row.lastKey : row.lastKey;
+}
+
 /** The keys of the command in hand: arguments `first` to `last`, every `step`-th, and one more at `extra`. */
 export class Keys {
   /** 0: no range. */
@@ -18,7 +23,7 @@ export class Keys {
 
   static of(row: CommandRow): void {
     Keys.extra = 0;
-    Keys.range(row.firstKey, row.lastKey < 0 ? <i32>argc + row.lastKey : row.lastKey);
+    Keys.range(row.firstKey, lastKeyOf(row));
     Keys.step = row.step;
     if ((row.flags & CommandFlag.MovableKeys) != 0) Keys.movable(row.id);
   }

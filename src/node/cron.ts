@@ -156,11 +156,9 @@ export class Cron {
   private beginEviction(): void {
     const { node } = this;
     if (this.evictionScheduled || node.configuration.get("maxmemory") === 0) return;
-    if (!node.engine.evictMore(node.modules.clock.nowMs())) {
-      node.takeJournal();
-      return;
-    }
+    const isUnfinished = node.engine.evictMore(node.modules.clock.nowMs());
     node.takeJournal();
+    if (!isUnfinished) return;
     this.evictionScheduled = true;
     node.modules.system.after(0, () => {
       this.evictionScheduled = false;

@@ -50,12 +50,14 @@ export class Replicas {
   }
 }
 
-async function ask(wire: Wire, ...args: string[]): Promise<Buffer> {
+/** The one reply to a command that nothing else is under way with. */
+export async function ask(wire: Wire, ...args: string[]): Promise<Buffer> {
   wire.send(encodeStep(args));
   return (await wire.replies(1))[0] ?? Buffer.from("(no reply)");
 }
 
-async function offset(wire: Wire, field: string): Promise<string> {
+/** The field of INFO replication, where the link is up; else a text that no offset equals. */
+export async function offset(wire: Wire, field: string): Promise<string> {
   const info = String(bulkOf(await ask(wire, "INFO", "replication")) ?? "");
   const linked = !info.includes("role:slave") || info.includes("master_link_status:up");
   return linked ? (new RegExp(`${field}:(\\d+)`).exec(info)?.[1] ?? field) : "not linked";

@@ -2,6 +2,7 @@
 import { Prng } from "../../src/base/prng.ts";
 import { genericCommands, stringCommands, withoutSoon } from "../compat/differential-commands.ts";
 import { choose } from "../compat/differential-generate.ts";
+import { ask, offset } from "../compat/differential-replicas.ts";
 import { encodeStep } from "../compat/differential-step.ts";
 import { typeCommands } from "../compat/differential-types.ts";
 import { Values } from "../compat/differential-values.ts";
@@ -109,15 +110,4 @@ async function digestsOf(wires: readonly Wire[]): Promise<string[]> {
     }
   }
   return await Promise.all(wires.map(async (wire) => String(await ask(wire, "DEBUG", "DIGEST"))));
-}
-
-async function ask(wire: Wire, ...args: string[]): Promise<Buffer> {
-  wire.send(encodeStep(args));
-  return (await wire.replies(1))[0] ?? Buffer.from("(no reply)");
-}
-
-async function offset(wire: Wire, field: string): Promise<string> {
-  const info = String(await ask(wire, "INFO", "replication"));
-  const linked = !info.includes("role:slave") || info.includes("master_link_status:up");
-  return linked ? (new RegExp(`${field}:(\\d+)`).exec(info)?.[1] ?? field) : "not linked";
 }
