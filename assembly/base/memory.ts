@@ -6,7 +6,10 @@
  * of frees. Larger objects are runs. All bookkeeping stands in the page table, so objects carry no header, and
  * `free` needs only the address.
  *
- *   classes: 8, 16, ... 128 (every 8), then four per doubling: 160, 192, 224, 256, 320 ... 16 384
+ *   classes: 8, 16, ... 128 (every 8), 144, 160, ... 512 (every 16), then four per doubling: 640, 768 ... 16 384
+ *
+ * The steps are small up to where small hashes, lists and sorted sets end: there rounding costs as much as all else
+ * that is not their content.
  *
  * `alloc` traps when memory is exhausted; callers ask `canAllocate` first (dispatch does so for each command).
  * Design after "mimalloc: Free List Sharding in Action" (2019) and jemalloc's size classes.
@@ -32,14 +35,14 @@ import {
 } from "./pages";
 
 const SMALL_MAX: usize = 16384;
-const CLASS_COUNT: u32 = 44;
+const CLASS_COUNT: u32 = 60;
 /** Pages of the longest slab. */
 const SLAB_PAGES_MAX: u32 = 32;
 /** Bytes of a fixed slack that `canAllocate` keeps free, for small objects that nobody announces. */
 const SLACK: usize = 2 << 20;
 
 /** First page with room, per class; 0: none. */
-const classHeads: usize = memory.data(44 * 4, 16);
+const classHeads: usize = memory.data(60 * 4, 16);
 
 let usedBytes: usize = 0;
 let peakBytes: usize = 0;
@@ -59,15 +62,17 @@ export function notePeak(): void {
 
 export function classOf(size: usize): u32 {
   if (size <= 128) return size == 0 ? 0 : <u32>((size + 7) >> 3) - 1;
+  if (size <= 512) return <u32>((size + 15) >> 4) + 7;
   const last = <u32>size - 1;
   const log = 31 - clz(last);
-  return 16 + ((log - 7) << 2) + ((last >> (log - 2)) & 3);
+  return 40 + ((log - 9) << 2) + ((last >> (log - 2)) & 3);
 }
 
 export function classSize(sizeClass: u32): usize {
   if (sizeClass < 16) return (sizeClass + 1) << 3;
-  const log = 7 + ((sizeClass - 16) >> 2);
-  return (1 << log) + ((((sizeClass - 16) & 3) + 1) << (log - 2));
+  if (sizeClass < 40) return (sizeClass - 7) << 4;
+  const log = 9 + ((sizeClass - 40) >> 2);
+  return (1 << log) + ((((sizeClass - 40) & 3) + 1) << (log - 2));
 }
 
 /** The bytes an allocation of `size` really takes. */
