@@ -57,29 +57,25 @@ export enum RedirectKind {
   Ask = 2,
 }
 
-/** Words of the output region after `inspect`. */
+/** Words of the output region after `inspect`; behind them, up to its end, OBJECT ENCODING's word for the value. */
 export enum Inspect {
   /** `ValueType`. */
   Type = 0,
-  /** `Encoding`. */
-  Encoding = 1,
   /** Of the key, its value and its place in the table. */
-  Bytes = 2,
-  IdleSeconds = 3,
-  References = 4,
-  /** Of a string, as text. */
-  ValueLength = 5,
+  Bytes = 1,
+  IdleSeconds = 2,
+  References = 3,
   /** 1: the key has an expiry. */
-  Expires = 6,
-  Address = 7,
+  Expires = 4,
+  Address = 5,
   /** Bytes of the value in an RDB file. */
-  SerializedLength = 8,
+  SerializedLength = 6,
   /** Of a list: elements, nodes, the limit of a node (i32), bytes of all nodes. */
-  ListElements = 9,
-  ListNodes = 10,
-  ListFill = 11,
-  ListBytes = 12,
-  Size = 13,
+  ListElements = 7,
+  ListNodes = 8,
+  ListFill = 9,
+  ListBytes = 10,
+  Size = 11,
 }
 
 /** Counters, one f64 each, at `statsPtr()`. */

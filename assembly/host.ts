@@ -1,9 +1,9 @@
 /** Calls of the host that are not commands: set-up, clients, slots, expiry, counters. */
 import { ClientFlag, Stat } from "./abi";
 import { copyBytes } from "./base/bytes";
-import { ClientState, unlinkClient } from "./base/client";
+import { ClientState } from "./base/client";
 import { initFrame, journalOn, publish, Streams, setNow } from "./base/frame";
-import { canAllocate, usedMemory } from "./base/memory";
+import { canAllocate, free, usedMemory } from "./base/memory";
 import { initMemory } from "./base/pages";
 import { seedRandom } from "./base/random";
 import { Stats } from "./base/stats";
@@ -51,7 +51,7 @@ export function clientFree(ptr: usize): void {
   unwatchAll(ptr);
   releaseWaits(state);
   releaseParser(state);
-  unlinkClient(ptr);
+  free(ptr);
 }
 
 /** RESET, and a link that is used afresh. */

@@ -3,10 +3,10 @@
  * MULTI and the list of watched keys. `Client` in `abi.ts` names the words the host may read.
  */
 import { Client } from "../abi";
-import { alloc, canAllocate, free } from "./memory";
+import { alloc, canAllocate } from "./memory";
 
 /*
- *  ClientState, 152 bytes; the first twelve words are the ABI's.
+ *  ClientState, 144 bytes; the first twelve words are the ABI's.
  */
 @unmanaged
 export class ClientState {
@@ -57,8 +57,6 @@ export class ClientState {
   consumed: f64;
   /** Bytes of input ever. */
   received: f64;
-  next: usize;
-  previous: usize;
   /** `Yield` that `resume` goes on from, and the command that was in hand: others may run in between. */
   yielded: i32;
   heldCommand: u32;
@@ -74,8 +72,6 @@ export class ClientState {
 if (offsetof<ClientState>("pendingBulk") != Client.PendingBulkLength << 2) ERROR("ABI words first");
 if (offsetof<ClientState>("consumed") != 112) ERROR("consumed must be 8-aligned");
 
-let firstClient: usize = 0;
-
 /** A fresh client, or 0 when memory cannot grow. */
 export function clientNew(id: u32): usize {
   if (!canAllocate(4096)) return 0;
@@ -85,19 +81,7 @@ export function clientNew(id: u32): usize {
   client.id = id;
   client.protocol = 2;
   client.bulkLength = -1;
-  client.next = firstClient;
-  if (firstClient != 0) ClientState.at(firstClient).previous = ptr;
-  firstClient = ptr;
   return ptr;
-}
-
-/** Takes the client off the list and gives its memory back; queue and watches are emptied before. */
-export function unlinkClient(ptr: usize): void {
-  const client = ClientState.at(ptr);
-  if (client.next != 0) ClientState.at(client.next).previous = client.previous;
-  if (client.previous != 0) ClientState.at(client.previous).next = client.next;
-  else firstClient = client.next;
-  free(ptr);
 }
 
 export function clientConsumed(ptr: usize): f64 {

@@ -27,8 +27,8 @@ import {
   Stream,
 } from "../structures/stream";
 import { entriesUpTo } from "../structures/stream-history";
-import { Entries } from "../structures/stream-node";
 import { validNode } from "../structures/stream-valid";
+import { Entries } from "../structures/stream-walk";
 import { mix } from "./digest";
 import { Loading } from "./loading-state";
 import { RdbType } from "./rdb-format";

@@ -1,6 +1,6 @@
 /** What a stream knows of the entries that it has had: for the lag of groups. Behaviour: Redis 7.0 t_stream.c. */
 import { Stream } from "./stream";
-import { idBelow } from "./stream-node";
+import { idBelow } from "./stream-id";
 
 /** Whether there are entries deleted by XDEL in the range from the identifier on (streamRangeHasTombstones). */
 export function hasTombstones(stream: Stream, ms: u64, seq: u64): bool {

@@ -25,7 +25,8 @@ import {
   newStream,
   Stream,
 } from "./stream";
-import { Entries, entriesOf } from "./stream-node";
+import { entriesOf } from "./stream-node";
+import { Entries } from "./stream-walk";
 
 const GROUP_BYTES: usize = 96;
 const CONSUMER_BYTES: usize = 56;

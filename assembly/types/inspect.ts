@@ -1,23 +1,25 @@
 /** Facts about one key for MEMORY USAGE and DEBUG OBJECT, which the host answers. Behaviour: Redis 7.0 debug.c, object.c. */
 import { Inspect, ValueType } from "../abi";
+import { writeText } from "../base/bytes";
 import { ClientState } from "../base/client";
 import { Arg, client, publish, Streams } from "../base/frame";
 import { usableSize } from "../base/memory";
 import { databaseAt, find } from "../keyspace/database";
 import { Entry, valueBytes } from "../keyspace/entry";
-import { isString, slotOf } from "../keyspace/keyspace";
-import { stringLength } from "../keyspace/string-value";
+import { slotOf } from "../keyspace/keyspace";
 import { RdbWriter } from "../snapshot/rdb-write";
 import { Quicklist } from "../structures/quicklist";
 import { QuickNode } from "../structures/quicklist-node";
-import { idleSeconds, referenceCount } from "./object";
+import { encodingName, idleSeconds, referenceCount } from "./object";
 
 /** The allocation itself and the key's place in its slot table: a 4-byte pointer and a tag. */
 const PLACE_BYTES: u32 = 5;
+const ENCODING_NAME_MAX: u32 = 16;
 
 /**
  * Looks at the key that is argument `index` of the host command in hand, without touching it; an expired key counts
- * as long as it is there. Of large values `samples` elements are measured (0: all). The output region holds the words of `Inspect`. Answers 0 when there is no key.
+ * as long as it is there. Of large values `samples` elements are measured (0: all). The output region holds the words of
+ * `Inspect` and the name of the encoding. Answers 0 when there is no key.
  */
 export function inspect(index: u32, serialize: i32, samples: u32): i32 {
   const database = databaseAt(ClientState.at(client).database);
@@ -28,18 +30,17 @@ export function inspect(index: u32, serialize: i32, samples: u32): i32 {
   const serializedLength = serialize != 0 ? lengthInRdb(e) : 0;
   const output = Streams.output;
   output.length = 0;
-  const at = output.room((<usize>Inspect.Size) << 2);
+  const at = output.room(((<usize>Inspect.Size) << 2) + ENCODING_NAME_MAX);
   store<u32>(at, Entry.type(e), Inspect.Type << 2);
-  store<u32>(at, Entry.encoding(e), Inspect.Encoding << 2);
   store<u32>(at, <u32>(usableSize(e) + valueBytes(e, samples)) + PLACE_BYTES, Inspect.Bytes << 2);
   store<u32>(at, idleSeconds(e), Inspect.IdleSeconds << 2);
   store<u32>(at, <u32>referenceCount(e), Inspect.References << 2);
-  store<u32>(at, isString(e) ? stringLength(e) : 0, Inspect.ValueLength << 2);
   store<u32>(at, Entry.expires(e) ? 1 : 0, Inspect.Expires << 2);
   store<u32>(at, <u32>e, Inspect.Address << 2);
   store<u32>(at, serializedLength, Inspect.SerializedLength << 2);
   if (Entry.type(e) == ValueType.List) inspectList(at, Entry.pointer(e));
-  output.length = (<usize>Inspect.Size) << 2;
+  const words = (<usize>Inspect.Size) << 2;
+  output.length = words + writeText(at + words, encodingName(e));
   publish();
   return 1;
 }

@@ -19,6 +19,7 @@ const EMBEDDED_MAX: u32 = 44;
 const SHARED_INTEGERS: i64 = 10000;
 const SHARED_REFERENCES: i64 = 2147483647;
 
+/** The word of OBJECT ENCODING for how the value of the key is laid out. */
 export function encodingName(e: usize): string {
   switch (Entry.encoding(e)) {
     case Encoding.Int:

@@ -2,19 +2,19 @@ import {
   Client,
   type ClientFlag,
   CommandStat,
-  type Encoding,
   Frame,
-  Inspect,
-  LoadStatus,
   Setting,
   Stat,
-  ValueType,
+  type ValueType,
   type Yield,
 } from "../../assembly/abi.ts";
 import { latin1, latin1Text, utf8Text } from "../base/bytes.ts";
 import type { EngineExports } from "./exports.ts";
+import { ImageReader } from "./image-reader.ts";
+import { type KeyFacts, keyFactsIn } from "./key-facts.ts";
 import { EngineMemory } from "./memory.ts";
-import { stringsIn } from "./output.ts";
+import { OutputRegion } from "./output.ts";
+import { Snapshot } from "./snapshot.ts";
 
 /** A row of the command table as the engine wants it. */
 export interface EngineCommandRow {
@@ -31,34 +31,6 @@ export interface EngineCommandRow {
   /** Where `commandStat` finds its counters: for a top-level command its id. */
   readonly stat: number;
   readonly subcommands: readonly Omit<EngineCommandRow, "id" | "subcommands">[];
-}
-
-/** What `inspect` tells of a key. */
-export interface KeyFacts {
-  readonly type: ValueType;
-  readonly encoding: Encoding;
-  /** Of the key, its value and its place in the table. */
-  readonly bytes: number;
-  readonly idleSeconds: number;
-  /** As Redis would count them: small integers are shared. */
-  readonly references: number;
-  /** Of a string as text, bytes; else 0. */
-  readonly valueLength: number;
-  readonly expires: boolean;
-  readonly address: number;
-  /** Bytes of the value in an RDB file, when asked for; else 0. */
-  readonly serializedLength: number;
-  /** Of a list. */
-  readonly list?: ListFacts;
-}
-
-export interface ListFacts {
-  readonly elements: number;
-  readonly nodes: number;
-  /** `list-max-listpack-size` when the list was made. */
-  readonly fill: number;
-  /** Of all its nodes. */
-  readonly bytes: number;
 }
 
 /** Runs of free pages (4 KiB) that go back to the system: not small ones, and not so much at once that it takes long. */
@@ -81,7 +53,9 @@ export class Engine {
   private readonly slotStates: number;
   private readonly scratch: number;
   private readonly input: number;
-  private snapshotLost = false;
+  private readonly output: OutputRegion;
+  readonly snapshot: Snapshot;
+  readonly imageReader: ImageReader;
   /** Somebody follows the journal. */
   journals = false;
 
@@ -101,6 +75,11 @@ export class Engine {
     this.slotStates = this.wasm.slotStatesPtr() >>> 0;
     this.scratch = this.wasm.scratchPtr() >>> 0;
     this.input = this.wasm.inputPtr() >>> 0;
+    const { wasm, memory } = this;
+    const output = new OutputRegion(memory, this.frame);
+    this.output = output;
+    this.snapshot = new Snapshot({ wasm, memory, output });
+    this.imageReader = new ImageReader({ wasm, memory, output });
   }
 
   // Commands and settings.
@@ -372,12 +351,7 @@ export class Engine {
 
   keysInSlot(slot: number, max: number): Uint8Array[] {
     this.wasm.listKeysInSlot(slot, max);
-    return stringsIn(this.output());
-  }
-
-  /** A copy of what the last query left in the output region. */
-  private output(): Uint8Array {
-    return this.memory.copy(this.frameWord(Frame.OutputPtr), this.frameWord(Frame.OutputLength));
+    return this.output.strings();
   }
 
   /** Deletes every key of the slot; the journal gets a DEL for each. Answers how many. */
@@ -422,86 +396,10 @@ export class Engine {
     return this.wasm.reclaim(budget);
   }
 
-  // Snapshot and load.
-
-  /**
-   * Starts a forkless snapshot. `header`: the bytes before the first database (signature and auxiliary
-   * fields), at most 64 KiB. False when one is running already.
-   */
-  snapshotBegin(header: Uint8Array, nowMs: number): boolean {
-    this.memory.write(this.scratch, header);
-    return this.wasm.snapshotBegin(header.length, nowMs) === 1;
-  }
-
-  /**
-   * Encodes until about `budget` bytes wait; `snapshotView` shows them. True while more is to come; false when
-   * the image is complete or, as `snapshotFailed` tells, lost.
-   */
-  snapshotNext(budget: number): boolean {
-    const outcome = this.wasm.snapshotNext(budget);
-    this.snapshotLost = outcome < 0;
-    return outcome === 1;
-  }
-
-  /** Memory ran out, for the last `snapshotNext` or a write before it: end the snapshot, what was taken is useless. */
-  get snapshotFailed(): boolean {
-    return this.snapshotLost;
-  }
-
-  /** What waits to be taken, also what writes have added since `snapshotNext`. Good until the next call. */
-  snapshotView(): Uint8Array {
-    this.wasm.snapshotPeek();
-    return this.outputView();
-  }
-
-  snapshotTaken(): void {
-    this.wasm.snapshotTaken();
-  }
-
-  /** Ends the snapshot, finished or not. */
-  snapshotEnd(): void {
-    this.wasm.snapshotEnd();
-  }
-
-  loadBegin(nowMs: number): void {
-    this.wasm.loadBegin(nowMs);
-  }
-
-  /** Decodes as many whole records as the bytes so far allow. Chunks of at most 64 MiB. */
-  loadChunk(chunk: Uint8Array): LoadStatus {
-    const target = this.wasm.loadReserve(chunk.length) >>> 0;
-    if (target === 0) return LoadStatus.OutOfMemory;
-    this.memory.bytes.set(chunk, target);
-    return this.wasm.loadChunk(chunk.length);
-  }
-
-  /** Auxiliary fields (`repl-id`, `redis-ver` ...) met so far. */
-  loadAux(): Map<string, string> {
-    this.wasm.loadAux();
-    const texts = stringsIn(this.output()).map(latin1Text);
-    const fields = new Map<string, string>();
-    for (let at = 0; at + 1 < texts.length; at += 2) {
-      fields.set(texts[at] as string, texts[at + 1] as string);
-    }
-    return fields;
-  }
-
-  loadEnd(): void {
-    this.wasm.loadEnd();
-  }
-
-  loadedKeys(): number {
-    return this.wasm.loadedKeys();
-  }
-
-  /** Keys left out of the load because they had expired. */
-  loadedExpiredKeys(): number {
-    return this.wasm.loadedExpiredKeys();
-  }
-
-  /** Bytes that the load has decoded; after `Done` the length of the image. */
-  loadedBytes(): number {
-    return this.wasm.loadedBytes();
+  /** DEBUG DIGEST: 40 hex digits. */
+  digest(): string {
+    this.wasm.digest();
+    return Buffer.from(this.output.view()).toString("hex");
   }
 
   /**
@@ -510,32 +408,7 @@ export class Engine {
    */
   inspect(index: number, serialize = false, samples = 5): KeyFacts | undefined {
     if (this.wasm.inspect(index, serialize ? 1 : 0, samples) === 0) return undefined;
-    const first = this.frameWord(Frame.OutputPtr) / 4;
-    const word = (at: Inspect): number => this.memory.words[first + at] as number;
-    const list = {
-      elements: word(Inspect.ListElements),
-      nodes: word(Inspect.ListNodes),
-      fill: word(Inspect.ListFill) | 0,
-      bytes: word(Inspect.ListBytes),
-    };
-    return {
-      type: word(Inspect.Type),
-      encoding: word(Inspect.Encoding),
-      bytes: word(Inspect.Bytes),
-      idleSeconds: word(Inspect.IdleSeconds),
-      references: word(Inspect.References),
-      valueLength: word(Inspect.ValueLength),
-      expires: word(Inspect.Expires) === 1,
-      address: word(Inspect.Address),
-      serializedLength: word(Inspect.SerializedLength),
-      ...(word(Inspect.Type) === ValueType.List ? { list } : {}),
-    };
-  }
-
-  /** DEBUG DIGEST: 40 hex digits. */
-  digest(): string {
-    this.wasm.digest();
-    return Buffer.from(this.outputView()).toString("hex");
+    return keyFactsIn(this.output.view());
   }
 
   /** DEBUG DIGEST-VALUE of argument `index` of the host command in hand: 40 hex digits, zeros when there is no such key. */
@@ -543,7 +416,7 @@ export class Engine {
     const words = this.memory.words;
     const pair = this.frameWord(Frame.ArgumentsPtr) / 4 + index * 2;
     this.wasm.digestValue(database, words[pair] as number, words[pair + 1] as number);
-    return Buffer.from(this.outputView()).toString("hex");
+    return Buffer.from(this.output.view()).toString("hex");
   }
 
   /**
@@ -555,11 +428,6 @@ export class Engine {
     const bytes = latin1(prefix).subarray(0, 127);
     this.memory.write(this.scratch, bytes);
     return this.wasm.populate(database, count, bytes.length, size, nowMs) === 1;
-  }
-
-  /** The output region: good until the next call. */
-  private outputView(): Uint8Array {
-    return this.memory.view(this.frameWord(Frame.OutputPtr), this.frameWord(Frame.OutputLength));
   }
 
   /**

@@ -92,7 +92,8 @@ export interface EngineExports {
   /** One slice of lazy freeing: frees up to `budget` keys. Answers how many are left. */
   reclaim(budget: number): number;
   /**
-   * Facts about the key that is argument `index` of the host command in hand into the output region: see `Inspect`.
+   * Facts about the key that is argument `index` of the host command in hand into the output region: the words of
+   * `Inspect`, then the name of its encoding.
    * With `serialize` also the value's length in an RDB file. 0: no key.
    */
   inspect(index: number, serialize: number, samples: number): number;

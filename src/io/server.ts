@@ -10,7 +10,7 @@ import { loadFailureText } from "../config/errors.ts";
 import { loadConfiguration } from "../config/load.ts";
 import { expandTitleTemplate } from "../config/title-template.ts";
 import { Engine } from "../engine/engine.ts";
-import { instantiate } from "../engine/load.ts";
+import { instantiate } from "../engine/instantiate.ts";
 import { ClusterRuntime, clusterOptions } from "../node/cluster.ts";
 import { clusterHandlers } from "../node/commands/cluster.ts";
 import { connectionHandlers } from "../node/commands/connection.ts";

@@ -68,7 +68,7 @@ export class DatasetLoader {
 
   begin(totalBytes: number): void {
     this.expect(totalBytes);
-    this.modules.engine.loadBegin(this.startedMs);
+    this.modules.engine.imageReader.begin(this.startedMs);
   }
 
   private expect(totalBytes: number): void {
@@ -86,7 +86,7 @@ export class DatasetLoader {
     if (this.status !== LoadStatus.More) return false;
     if (this.loadedBytes === 0) this.version = latin1Text(chunk.subarray(5, 9));
     this.loadedBytes += chunk.length;
-    this.status = this.modules.engine.loadChunk(chunk);
+    this.status = this.modules.engine.imageReader.push(chunk);
     if (this.aux === undefined) this.describe();
     return this.status === LoadStatus.More;
   }
@@ -95,10 +95,10 @@ export class DatasetLoader {
   finish(): LoadOutcome {
     const { engine, log } = this.modules;
     const { status } = this;
-    const aux = engine.loadAux();
-    const keys = engine.loadedKeys();
-    const expired = engine.loadedExpiredKeys();
-    engine.loadEnd();
+    const aux = engine.imageReader.aux();
+    const keys = engine.imageReader.keys;
+    const expired = engine.imageReader.expiredKeys;
+    engine.imageReader.end();
     this.active = false;
     if (status !== LoadStatus.Done) return failureOf(status, this.version);
     log.notice(`Done loading RDB, keys loaded: ${keys}, keys expired: ${expired}.`);
@@ -110,7 +110,7 @@ export class DatasetLoader {
     if (!this.active) return;
     this.generation++;
     this.active = false;
-    this.modules.engine.loadEnd();
+    this.modules.engine.imageReader.end();
   }
 
   /**
@@ -128,7 +128,7 @@ export class DatasetLoader {
       }
       if (this.loadedBytes === 0) {
         prepare();
-        this.modules.engine.loadBegin(this.startedMs);
+        this.modules.engine.imageReader.begin(this.startedMs);
       }
       if (this.readSlice(source)) {
         this.modules.soon(slice);
@@ -154,7 +154,7 @@ export class DatasetLoader {
   /** What Redis logs about the image when it meets these fields. */
   private describe(): void {
     const { engine, log } = this.modules;
-    const aux = engine.loadAux();
+    const aux = engine.imageReader.aux();
     const version = aux.get("redis-ver");
     if (version === undefined && this.status === LoadStatus.More) return;
     this.aux = aux;

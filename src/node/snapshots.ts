@@ -36,7 +36,7 @@ export class Snapshots {
   /** Takes the data as it is now. False when a snapshot is being taken already. */
   start(header: Uint8Array, sink: SnapshotSink): boolean {
     const { engine, clock } = this.modules;
-    if (this.sink !== undefined || !engine.snapshotBegin(header, clock.nowMs())) return false;
+    if (this.sink !== undefined || !engine.snapshot.begin(header, clock.nowMs())) return false;
     this.sink = sink;
     this.schedule();
     return true;
@@ -58,7 +58,7 @@ export class Snapshots {
   abort(): void {
     if (this.sink === undefined) return;
     this.sink = undefined;
-    this.modules.engine.snapshotEnd();
+    this.modules.engine.snapshot.end();
   }
 
   /** As `abort`, but the sink is told. */
@@ -88,15 +88,15 @@ export class Snapshots {
     const { engine } = this.modules;
     const { sink } = this;
     if (sink === undefined) return;
-    const more = engine.snapshotNext(snapshotSliceBytes);
-    const view = engine.snapshotView();
-    let failure = engine.snapshotFailed ? "out of memory" : undefined;
+    const more = engine.snapshot.next(snapshotSliceBytes);
+    const view = engine.snapshot.view();
+    let failure = engine.snapshot.failed ? "out of memory" : undefined;
     if (failure === undefined && view.length > 0) failure = sink.write(view);
-    engine.snapshotTaken();
+    engine.snapshot.taken();
     // Writing may have closed the last connection that wanted it.
     if (this.sink !== sink || (more && failure === undefined)) return;
     this.sink = undefined;
-    engine.snapshotEnd();
+    engine.snapshot.end();
     if (failure === undefined) sink.end();
     else sink.failed(failure);
   }

@@ -24,8 +24,8 @@ for (const instance of await startEngines()) {
       for (const size of [1, 2, 3, 7, 100, 4096]) {
         expect(loadAll(engine, whole, size)).toBe(LoadStatus.Done);
         expect(engine.digest()).toBe(digest);
-        expect(engine.loadedKeys()).toBe(keys);
-        expect(engine.loadedBytes()).toBe(whole.length);
+        expect(engine.imageReader.keys).toBe(keys);
+        expect(engine.imageReader.bytes).toBe(whole.length);
       }
       for (let cut = 0; cut < Math.min(whole.length, 3000); cut++) {
         expect(loadAll(engine, whole.subarray(0, cut), 512)).toBe(LoadStatus.More);
@@ -48,7 +48,7 @@ for (const instance of await startEngines()) {
       );
       expect(status).toBe(LoadStatus.Done);
       expect(session.call("GET", "a")).toBe("b");
-      expect(engine.loadAux()).toEqual(new Map([["abc", "1000"]]));
+      expect(engine.imageReader.aux()).toEqual(new Map([["abc", "1000"]]));
     });
 
     test("every encoding of a string", () => {
@@ -88,11 +88,11 @@ for (const instance of await startEngines()) {
         record(NOW / 1000 + 9, "c"),
       );
       expect(loadAll(engine, old)).toBe(LoadStatus.Done);
-      expect([engine.loadedKeys(), engine.loadedExpiredKeys()]).toEqual([1, 2]);
+      expect([engine.imageReader.keys, engine.imageReader.expiredKeys]).toEqual([1, 2]);
       expect(session.call("PTTL", "c")).toBe(9000);
       engine.set(Setting.Replica, 1);
       expect(loadAll(engine, old)).toBe(LoadStatus.Done);
-      expect([engine.loadedKeys(), engine.loadedExpiredKeys()]).toEqual([3, 0]);
+      expect([engine.imageReader.keys, engine.imageReader.expiredKeys]).toEqual([3, 0]);
       engine.set(Setting.Replica, 0);
     });
 
@@ -140,13 +140,13 @@ for (const instance of await startEngines()) {
           bytes[at] = special[random() % special.length]!;
         }
         const end = random() % 4 === 0 ? random() % bytes.length : bytes.length;
-        engine.loadBegin(NOW);
+        engine.imageReader.begin(NOW);
         let status = LoadStatus.More;
         const size = random() % 3 === 0 ? 1 + (random() % 300) : bytes.length;
         for (let at = 0; at < end && status === LoadStatus.More; at += size) {
-          status = engine.loadChunk(bytes.subarray(at, Math.min(at + size, end)));
+          status = engine.imageReader.push(bytes.subarray(at, Math.min(at + size, end)));
         }
-        engine.loadEnd();
+        engine.imageReader.end();
         if (i % 500 === 0) expect(sound(instance), `seed ${seed}, case ${i}`).toBe(true);
         engine.flush(-1, false);
       }
@@ -161,14 +161,14 @@ for (const instance of await startEngines()) {
       engine.flush(-1, false);
       const length = 200 << 20;
       const head = Buffer.concat([signature("0010"), hex("00 01 61 80 0c800000")]);
-      engine.loadBegin(NOW);
-      expect(engine.loadChunk(head)).toBe(LoadStatus.More);
+      engine.imageReader.begin(NOW);
+      expect(engine.imageReader.push(head)).toBe(LoadStatus.More);
       const piece = Buffer.alloc(4 << 20, 120);
       for (let at = 0; at < length; at += piece.length) {
-        expect(engine.loadChunk(piece)).toBe(LoadStatus.More);
+        expect(engine.imageReader.push(piece)).toBe(LoadStatus.More);
       }
-      expect(engine.loadChunk(hex("ff 0000000000000000"))).toBe(LoadStatus.Done);
-      engine.loadEnd();
+      expect(engine.imageReader.push(hex("ff 0000000000000000"))).toBe(LoadStatus.Done);
+      engine.imageReader.end();
       expect(session.call("STRLEN", "a")).toBe(length);
       expect(session.call("DEL", "a")).toBe(1);
       expect(sound(instance)).toBe(true);

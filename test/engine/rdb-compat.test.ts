@@ -186,7 +186,7 @@ describeWithRedis("the engine beside redis-server", () => {
           expect(loadAll(instance.engine, file, 1000, Date.now())).toBe(LoadStatus.Done);
           const note = `seed ${seed}, ${policy}, ${compression}`;
           expect(instance.engine.digest(), note).toBe(String(await client.call("DEBUG", "DIGEST")));
-          expect(instance.engine.loadAux().get("redis-ver")).toStartWith("7.0.");
+          expect(instance.engine.imageReader.aux().get("redis-ver")).toStartWith("7.0.");
         }
       }
       client.close();

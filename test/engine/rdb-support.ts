@@ -10,35 +10,35 @@ export const header = Buffer.from("REDIS0010\xfa\x04test\xc0\x01", "latin1");
 
 /** Takes all that waits, in a copy. */
 export function takeSnapshotBytes(engine: Engine): Buffer {
-  const bytes = Buffer.from(engine.snapshotView());
-  engine.snapshotTaken();
+  const bytes = Buffer.from(engine.snapshot.view());
+  engine.snapshot.taken();
   return bytes;
 }
 
 /** A whole snapshot; `between` runs after each slice. */
 export function snapshotOf(engine: Engine, budget = 1000, between?: () => void): Buffer {
-  if (!engine.snapshotBegin(header, NOW)) throw new Error("no snapshot");
+  if (!engine.snapshot.begin(header, NOW)) throw new Error("no snapshot");
   const parts: Buffer[] = [];
   for (;;) {
-    const more = engine.snapshotNext(budget);
-    if (engine.snapshotFailed) throw new Error("the snapshot failed");
+    const more = engine.snapshot.next(budget);
+    if (engine.snapshot.failed) throw new Error("the snapshot failed");
     parts.push(takeSnapshotBytes(engine));
     if (!more) break;
     between?.();
   }
-  engine.snapshotEnd();
+  engine.snapshot.end();
   return Buffer.concat(parts);
 }
 
 /** Loads a file in chunks of `size`; the databases are emptied before. */
 export function loadAll(engine: Engine, file: Uint8Array, size = 65536, nowMs = NOW): LoadStatus {
   engine.flush(-1, false);
-  engine.loadBegin(nowMs);
+  engine.imageReader.begin(nowMs);
   let status = LoadStatus.More;
   for (let at = 0; at < file.length && status === LoadStatus.More; at += size) {
-    status = engine.loadChunk(file.subarray(at, at + size));
+    status = engine.imageReader.push(file.subarray(at, at + size));
   }
-  engine.loadEnd();
+  engine.imageReader.end();
   return status;
 }
 

@@ -24,8 +24,8 @@ for (const instance of await startEngines()) {
       expect(file.subarray(0, -9)).toEqual(header);
       expect(file.at(-9)).toBe(255);
       expect(loadAll(engine, file)).toBe(LoadStatus.Done);
-      expect(engine.loadAux()).toEqual(new Map([["test", "1"]]));
-      expect(engine.loadedBytes()).toBe(file.length);
+      expect(engine.imageReader.aux()).toEqual(new Map([["test", "1"]]));
+      expect(engine.imageReader.bytes).toBe(file.length);
     });
 
     test("the bytes are those of Redis", () => {
@@ -85,21 +85,21 @@ for (const instance of await startEngines()) {
     test("the view grows with writes, and a snapshot given up leaves nothing behind", () => {
       session.call("FLUSHALL");
       for (let i = 0; i < 300; i++) session.call("SET", `key:${i}`, "value");
-      engine.snapshotBegin(header, NOW);
-      expect(engine.snapshotBegin(header, NOW)).toBe(false);
-      engine.snapshotNext(10);
+      engine.snapshot.begin(header, NOW);
+      expect(engine.snapshot.begin(header, NOW)).toBe(false);
+      engine.snapshot.next(10);
       takeSnapshotBytes(engine);
-      expect(engine.snapshotView().length).toBe(0);
+      expect(engine.snapshot.view().length).toBe(0);
       session.call("SET", "key:299", "changed");
-      const grown = engine.snapshotView().length;
+      const grown = engine.snapshot.view().length;
       expect(grown).toBeGreaterThan(10);
       session.call("SET", "key:299", "changed again");
-      expect(engine.snapshotView().length).toBe(grown);
-      engine.snapshotEnd();
+      expect(engine.snapshot.view().length).toBe(grown);
+      engine.snapshot.end();
       session.call("SET", "key:298", "changed");
-      expect(engine.snapshotView().length).toBe(0);
-      expect(engine.snapshotBegin(header, NOW)).toBe(true);
-      engine.snapshotEnd();
+      expect(engine.snapshot.view().length).toBe(0);
+      expect(engine.snapshot.begin(header, NOW)).toBe(true);
+      engine.snapshot.end();
       expect(sound(instance)).toBe(true);
     });
 
@@ -147,10 +147,10 @@ for (const instance of await startEngines()) {
       session.call("SET", "late", "v");
       session.call("SELECT", 0);
       session.call("SET", "early", "v");
-      engine.snapshotBegin(header, NOW);
+      engine.snapshot.begin(header, NOW);
       session.call("APPEND", "early", "v");
       // Now database 1 is in hand; 0 is saved, and its content goes when the list is full.
-      while (engine.snapshotNext(1)) {
+      while (engine.snapshot.next(1)) {
         takeSnapshotBytes(engine);
         if (engine.keyCount(0) === 0) continue;
         session.call("SELECT", 3);
@@ -163,7 +163,7 @@ for (const instance of await startEngines()) {
         session.call("SET", "early", "again");
         session.call("DEL", "early");
       }
-      engine.snapshotEnd();
+      engine.snapshot.end();
       while (engine.reclaim(100_000) > 0);
       expect(sound(instance)).toBe(true);
     });
@@ -199,12 +199,12 @@ test("short of memory the snapshot fails, the command does not", () => {
   const digest = engine.digest();
   const pages = Math.ceil(engine.stat(Stat.MemoryPages)) + 100;
   entry(instance.build, "limitMemory")(pages);
-  expect(engine.snapshotBegin(header, NOW)).toBe(true);
+  expect(engine.snapshot.begin(header, NOW)).toBe(true);
   expect(session.call("SET", "{one}0", "w")).toBe("OK");
-  expect(engine.snapshotNext(1000)).toBe(false);
-  expect(engine.snapshotFailed).toBe(true);
-  expect(engine.snapshotView().length).toBe(0);
-  engine.snapshotEnd();
+  expect(engine.snapshot.next(1000)).toBe(false);
+  expect(engine.snapshot.failed).toBe(true);
+  expect(engine.snapshot.view().length).toBe(0);
+  engine.snapshot.end();
   expect(session.call("SET", "{one}0", value)).toBe("OK");
   expect(engine.digest()).toBe(digest);
   expect(sound(instance)).toBe(true);

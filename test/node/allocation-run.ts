@@ -8,7 +8,7 @@ import { Logger } from "../../src/base/log.ts";
 import { CommandTable } from "../../src/commands/table.ts";
 import { Configuration } from "../../src/config/configuration.ts";
 import { Engine } from "../../src/engine/engine.ts";
-import { instantiate } from "../../src/engine/load.ts";
+import { instantiate } from "../../src/engine/instantiate.ts";
 import { SystemClock } from "../../src/io/clock.ts";
 import { configEnvironment } from "../../src/io/disk.ts";
 import { nodeSystem } from "../../src/io/process.ts";

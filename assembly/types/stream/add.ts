@@ -19,21 +19,16 @@ import {
   replySyntaxError,
 } from "../../protocol/reply";
 import { newStream, Stream } from "../../structures/stream";
-import {
-  appendEntry,
-  Entries,
-  edgeEntry,
-  idBelow,
-  NODE_BYTES_MAX,
-  replyId,
-  Trim,
-  tailBytes,
-  trimStream,
-} from "../../structures/stream-node";
+import { appendEntry, tailBytes } from "../../structures/stream-append";
+import { idBelow, replyId } from "../../structures/stream-id";
+import { NODE_BYTES_MAX } from "../../structures/stream-node";
+import { Trim, trimStream } from "../../structures/stream-trim";
+import { Entries, edgeEntry } from "../../structures/stream-walk";
 import { Writes } from "../writes";
 import { journalId } from "./effects";
 import { ID_MAX, Id, isMark, parseId, parseNewId } from "./ids";
 import { checkStreamType, parseInteger, streamOf } from "./lookup";
+import { lookupRemoval, noteRemoval } from "./removal";
 
 const STAR: u32 = 42;
 const TILDE: u32 = 126;
@@ -264,24 +259,16 @@ function journalTrimming(database: Database, stream: Stream, idArgument: u32): v
 
 export function xTrim(): void {
   if (parseOptions(false) == 0) return;
-  const database = currentDatabase();
-  const key = Arg.ptr(1);
-  const length = Arg.length(1);
-  const e = lookupWrite(database, slot, key, length);
-  if (e == 0) {
-    replyInt(0);
-    return;
-  }
-  if (!checkStreamType(e)) return;
+  const e = lookupRemoval();
+  if (e == 0) return;
   // Whether something goes is only known afterwards, and WATCH counts nothing else.
+  const database = currentDatabase();
   beforeQuietWrite(database, slot);
   const stream = streamOf(e);
   const deleted = trimStream(stream);
   if (deleted > 0) {
-    willChange(database, slot, e);
-    notify(Notify.Stream, "xtrim", database.index, key, length);
+    noteRemoval(e, <u32>deleted, "xtrim");
     journalTrimming(database, stream, 0);
-    Writes.many(<u32>deleted);
   }
   replyInt(deleted);
 }

@@ -53,7 +53,8 @@ import {
   removeNack,
   Stream,
 } from "../../structures/stream";
-import { Entries, findEntry, idBelow, replyId } from "../../structures/stream-node";
+import { idBelow, replyId } from "../../structures/stream-id";
+import { Entries, findEntry } from "../../structures/stream-walk";
 import { Writes } from "../writes";
 import { journalClaim, journalGroup, roomForEffect } from "./effects";
 import { Id, parseEnd, parseId, parseStart, readId } from "./ids";

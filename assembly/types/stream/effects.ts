@@ -3,7 +3,7 @@
 import { Journal } from "../../journal";
 import { Database } from "../../keyspace/database";
 import { Consumer, Group, Nack } from "../../structures/stream";
-import { ID_TEXT_MAX, writeId } from "../../structures/stream-node";
+import { ID_TEXT_MAX, writeId } from "../../structures/stream-id";
 
 /** Journal bytes of one command but for its names. */
 const AROUND_BYTES: usize = 512;

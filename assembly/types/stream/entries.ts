@@ -3,7 +3,7 @@ import { Notify } from "../../abi";
 import { equalsWord } from "../../base/bytes";
 import { Arg, argc, closeReplyGap, needReplyGap, replyLost, slot } from "../../base/frame";
 import { Journal } from "../../journal";
-import { currentDatabase, lookupRead, lookupWrite, willChange } from "../../keyspace/keyspace";
+import { currentDatabase, lookupRead, lookupWrite } from "../../keyspace/keyspace";
 import { notify } from "../../keyspace/notify";
 import { beforeQuietWrite } from "../../keyspace/watch";
 import { parsedInt64 } from "../../protocol/number";
@@ -16,17 +16,13 @@ import {
   replySyntaxError,
 } from "../../protocol/reply";
 import { Stream } from "../../structures/stream";
-import {
-  Entries,
-  edgeEntry,
-  findEntry,
-  idBelow,
-  refreshFirst,
-  removeWalked,
-} from "../../structures/stream-node";
+import { idBelow } from "../../structures/stream-id";
+import { refreshFirst, removeWalked } from "../../structures/stream-trim";
+import { Entries, edgeEntry, findEntry } from "../../structures/stream-walk";
 import { Writes } from "../writes";
 import { ID_MAX, Id, parseEnd, parseId, parseStart } from "./ids";
 import { checkStreamType, parseCount, parsedCount, parseInteger, streamOf } from "./lookup";
+import { lookupRemoval, noteRemoval } from "./removal";
 
 export function xLen(): void {
   const e = lookupRead(currentDatabase(), slot, Arg.ptr(1), Arg.length(1));
@@ -76,27 +72,18 @@ export function replyWalk(limit: i64): void {
 }
 
 export function xDel(): void {
-  const database = currentDatabase();
-  const key = Arg.ptr(1);
-  const length = Arg.length(1);
-  const e = lookupWrite(database, slot, key, length);
-  if (e == 0) {
-    replyInt(0);
-    return;
-  }
-  if (!checkStreamType(e)) return;
+  const e = lookupRemoval();
+  if (e == 0) return;
   for (let i: u32 = 2; i < argc; i++) {
     if (!parseId(i)) return;
   }
   // Whether something goes is only known afterwards, and WATCH counts nothing else.
+  const database = currentDatabase();
   beforeQuietWrite(database, slot);
-  const stream = streamOf(e);
-  const deleted = deleteEntries(stream);
+  const deleted = deleteEntries(streamOf(e));
   if (deleted > 0) {
-    willChange(database, slot, e);
-    notify(Notify.Stream, "xdel", database.index, key, length);
+    noteRemoval(e, deleted, "xdel");
     Journal.verbatim(database.index);
-    Writes.many(deleted);
   }
   replyInt(deleted);
 }

@@ -16,7 +16,8 @@ import {
 import { At, treeFirst, treeNext } from "../../structures/id-tree";
 import { Consumer, findGroup, Group, Nack, Names, Stream } from "../../structures/stream";
 import { entriesUpTo, hasTombstones } from "../../structures/stream-history";
-import { Entries, edgeEntry, replyId } from "../../structures/stream-node";
+import { replyId } from "../../structures/stream-id";
+import { Entries, edgeEntry } from "../../structures/stream-walk";
 import { replyWalk, walkAll } from "./entries";
 import {
   checkStreamType,

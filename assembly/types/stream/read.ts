@@ -43,7 +43,8 @@ import {
   Stream,
 } from "../../structures/stream";
 import { entriesUpTo, hasTombstones } from "../../structures/stream-history";
-import { Entries, edgeEntry, findEntry, idBelow, replyId } from "../../structures/stream-node";
+import { idBelow, replyId } from "../../structures/stream-id";
+import { Entries, edgeEntry, findEntry } from "../../structures/stream-walk";
 import { Writes } from "../writes";
 import { journalClaim, journalConsumer, journalGroup, roomForEffect } from "./effects";
 import { ID_MAX, Id, isMark, parseId } from "./ids";

@@ -1,7 +1,6 @@
 /** DEBUG OBJECT and DEBUG DIGEST-VALUE: what they say about single keys. */
-import { Encoding } from "../../../assembly/abi.ts";
 import { array, error, type ReplyValue, simple } from "../../base/reply.ts";
-import type { KeyFacts, ListFacts } from "../../engine/engine.ts";
+import type { ListFacts } from "../../engine/key-facts.ts";
 import type { HostCall } from "../call.ts";
 
 export function debugObject(call: HostCall): ReplyValue {
@@ -10,7 +9,7 @@ export function debugObject(call: HostCall): ReplyValue {
   const clock = (Math.floor(call.nowMs / 1000) - facts.idleSeconds) & 0xffffff;
   return simple(
     `Value at:0x${facts.address.toString(16).padStart(12, "0")} refcount:${facts.references} ` +
-      `encoding:${encodingName(facts)} serializedlength:${facts.serializedLength} ` +
+      `encoding:${facts.encoding} serializedlength:${facts.serializedLength} ` +
       `lru:${clock} lru_seconds_idle:${facts.idleSeconds}${listText(call, facts.list)}`,
   );
 }
@@ -29,7 +28,7 @@ export function debugListpack(call: HostCall): ReplyValue {
   const facts = call.node.engine.inspect(2, true);
   if (facts === undefined) return error("ERR no such key");
   const { encoding } = facts;
-  if (encoding !== Encoding.Listpack && encoding !== Encoding.ListpackEx) {
+  if (encoding !== "listpack" && encoding !== "listpackex") {
     return error("ERR Not a listpack encoded object.");
   }
   call.node.log.notice(`DEBUG LISTPACK: ${facts.serializedLength} bytes in a snapshot`);
@@ -39,41 +38,10 @@ export function debugListpack(call: HostCall): ReplyValue {
 export function debugQuicklist(call: HostCall): ReplyValue {
   const facts = call.node.engine.inspect(2, true);
   if (facts === undefined) return error("ERR no such key");
-  if (facts.encoding !== Encoding.Quicklist) return error("ERR Not a quicklist encoded object.");
+  if (facts.encoding !== "quicklist") return error("ERR Not a quicklist encoded object.");
   call.node.log.notice(`DEBUG QUICKLIST:${listText(call, facts.list)}`);
   return simple("Quicklist structure printed on stdout");
 }
-
-/** OBJECT ENCODING's word for it. */
-function encodingName(facts: KeyFacts): string {
-  switch (facts.encoding) {
-    case Encoding.Int:
-      return "int";
-    case Encoding.Inline:
-      return facts.valueLength <= embeddedMax ? "embstr" : "raw";
-    case Encoding.InlineRaw:
-    case Encoding.Raw:
-      return "raw";
-    case Encoding.Listpack:
-      return "listpack";
-    case Encoding.Quicklist:
-      return "quicklist";
-    case Encoding.IntSet:
-      return "intset";
-    case Encoding.HashTable:
-    case Encoding.HashTableEx:
-      return "hashtable";
-    case Encoding.SkipList:
-      return "skiplist";
-    case Encoding.Stream:
-      return "stream";
-    case Encoding.ListpackEx:
-      return "listpackex";
-  }
-}
-
-/** OBJ_ENCODING_EMBSTR_SIZE_LIMIT in Redis's object.c, bytes. */
-const embeddedMax = 44;
 
 export function debugDigestValue(call: HostCall): ReplyValue {
   const digests: ReplyValue[] = [];
