@@ -13,6 +13,7 @@ import type { EngineExports } from "./exports.ts";
 import { ImageReader } from "./image-reader.ts";
 import { type KeyFacts, keyFactsIn } from "./key-facts.ts";
 import { EngineMemory } from "./memory.ts";
+import { type CallObserver, observedExports } from "./observed.ts";
 import { OutputRegion } from "./output.ts";
 import { Snapshot } from "./snapshot.ts";
 
@@ -46,7 +47,9 @@ export type ClientHandle = number;
  */
 export class Engine {
   readonly memory: EngineMemory;
-  private readonly wasm: EngineExports;
+  private readonly exports: EngineExports;
+  /** `exports`, or the same observed. */
+  private wasm: EngineExports;
   private readonly frame: number;
   private readonly stats: number;
   private readonly commandStats: number;
@@ -54,6 +57,8 @@ export class Engine {
   private readonly scratch: number;
   private readonly input: number;
   private readonly output: OutputRegion;
+  /** What its parts work with too. */
+  private readonly shared: { wasm: EngineExports; memory: EngineMemory; output: OutputRegion };
   readonly snapshot: Snapshot;
   readonly imageReader: ImageReader;
   /** Somebody follows the journal. */
@@ -64,6 +69,7 @@ export class Engine {
     options: { readonly databases: number; readonly seed: readonly [number, number] },
     modules: { readonly wasm: EngineExports },
   ) {
+    this.exports = modules.wasm;
     this.wasm = modules.wasm;
     if (this.wasm.init(options.seed[0], options.seed[1], options.databases) === 0) {
       throw new RangeError("not enough memory for the engine");
@@ -78,8 +84,18 @@ export class Engine {
     const { wasm, memory } = this;
     const output = new OutputRegion(memory, this.frame);
     this.output = output;
-    this.snapshot = new Snapshot({ wasm, memory, output });
-    this.imageReader = new ImageReader({ wasm, memory, output });
+    this.shared = { wasm, memory, output };
+    this.snapshot = new Snapshot(this.shared);
+    this.imageReader = new ImageReader(this.shared);
+  }
+
+  /** Tells `observer` of every call into the engine, or nobody any more. Costs nothing while nobody is told. */
+  observe(observer?: { readonly clockMs: () => number; readonly onCall: CallObserver }): void {
+    this.wasm =
+      observer === undefined
+        ? this.exports
+        : observedExports(this.exports, observer.clockMs, observer.onCall);
+    this.shared.wasm = this.wasm;
   }
 
   // Commands and settings.
