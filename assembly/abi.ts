@@ -43,10 +43,10 @@ export enum Frame {
   OutputLength = 13,
   /** 1 while the host command runs inside EXEC. */
   InsideExec = 14,
-  /** After `Yield.Blocked`: the arguments that are the keys it waits for, first, how many, and how far apart. */
+  /** After `Yield.Blocked`: the arguments that are the keys it waits for, first and how many, and their `ValueType`. */
   BlockedFirst = 15,
   BlockedCount = 16,
-  BlockedStep = 17,
+  BlockedType = 17,
   /** f64, milliseconds from now; 0: for ever. */
   BlockedTimeout = 18,
   Size = 20,

@@ -282,6 +282,7 @@ function process(state: ClientState): i32 {
     if (outcome == Verdict.Answered) return refuse(state);
     if (outcome == Verdict.Redirect) return Yield.Redirect;
     if (outcome == Verdict.Paused) {
+      state.lastCommand = commandId;
       putBack(state);
       return Yield.Paused;
     }

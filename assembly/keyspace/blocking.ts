@@ -6,7 +6,7 @@
  * simply runs again, looking at that key alone (`mayServe`), as Redis 7.0 serves a client from the key that became
  * ready. When it still finds nothing it calls `blockOn` again and keeps its place and its deadline.
  */
-import { ClientFlag, Frame, KeyEvent } from "../abi";
+import { ClientFlag, Frame, KeyEvent, ValueType } from "../abi";
 import { bytesEqual, copyBytes } from "../base/bytes";
 import { ClientState } from "../base/client";
 import {
@@ -55,6 +55,43 @@ const BUCKETS: u32 = 16384;
 let table: usize = 0;
 let waitedKeys: u32 = 0;
 
+/**
+ * Clients that wait for values of one type. A key of a type that nobody at all waits for is not told, as in Redis: it
+ * shows in the order in which keys become ready, and in what happens when a value is overwritten by another type.
+ */
+let waitingForLists: u32 = 0;
+let waitingForSortedSets: u32 = 0;
+let waitingForStreams: u32 = 0;
+
+function waitingFor(type: u32): u32 {
+  switch (type) {
+    case ValueType.List:
+      return waitingForLists;
+    case ValueType.SortedSet:
+      return waitingForSortedSets;
+    case ValueType.Stream:
+      return waitingForStreams;
+    default:
+      return 0;
+  }
+}
+
+function countWaiting(type: u32, change: i32): void {
+  switch (type) {
+    case ValueType.List:
+      waitingForLists += change;
+      return;
+    case ValueType.SortedSet:
+      waitingForSortedSets += change;
+      return;
+    case ValueType.Stream:
+      waitingForStreams += change;
+      return;
+    default:
+      unreachable();
+  }
+}
+
 /** A key that somebody waits for was told to be ready: the host is to look before the next command. */
 export let readyTold: bool = false;
 /** The command in hand blocks. */
@@ -95,11 +132,11 @@ function findWaited(database: u32, hash: u32, key: usize, length: u32): usize {
 }
 
 /**
- * To be called whenever a key may serve a client that is blocked on it: a list, sorted set or stream came to be under
- * it (also by RENAME, COPY, RESTORE, MOVE, SWAPDB, SORT STORE), or a stream has got an entry, or has gone.
+ * To be called whenever a key may serve a client that is blocked on it: a value of `type` came to be under it (also by
+ * RENAME, COPY, RESTORE, MOVE, SWAPDB, SORT STORE), or a stream has got an entry, or has gone.
  */
-export function signalReady(database: u32, key: usize, length: u32): void {
-  if (waitedKeys == 0) return;
+export function signalReady(database: u32, type: u32, key: usize, length: u32): void {
+  if (waitedKeys == 0 || waitingFor(type) == 0) return;
   const ptr = findWaited(database, Hash.of(key, length), key, length);
   if (ptr != 0) tell(WaitedKey.at(ptr));
 }
@@ -119,13 +156,25 @@ function tell(waited: WaitedKey): void {
   readyTold = true;
 }
 
-/** SWAPDB and FLUSHALL: whatever is waited for in the database may be there now, or be gone. */
-export function signalDatabase(database: u32): void {
-  if (waitedKeys == 0) return;
+/**
+ * The database has been swapped with another (`gone` false): tells the keys that are waited for and that are there. Or
+ * it is about to be emptied or swapped: tells the streams that will have gone; `replacement`: what comes instead, or -1.
+ */
+export function signalDatabase(database: u32, gone: bool, replacement: i32): void {
+  if (waitedKeys == 0 || (gone && waitingForStreams == 0)) return;
   for (let bucket: u32 = 0; bucket < BUCKETS; bucket++) {
     let ptr = load<usize>(chainOf(bucket));
     for (; ptr != 0; ptr = WaitedKey.at(ptr).next) {
-      if (WaitedKey.at(ptr).database == database) tell(WaitedKey.at(ptr));
+      const waited = WaitedKey.at(ptr);
+      if (waited.database != database) continue;
+      const type = readyType(database, waited.key, waited.keyLength);
+      if (type < 0 || waitingFor(type) == 0) continue;
+      if (gone) {
+        if (type != ValueType.Stream) continue;
+        const next = replacement < 0 ? -1 : readyType(replacement, waited.key, waited.keyLength);
+        if (next == ValueType.Stream) continue;
+      }
+      tell(waited);
     }
   }
 }
@@ -142,36 +191,38 @@ export function mayServe(index: u32): bool {
 }
 
 /**
- * Lets the client in hand wait for the keys at arguments `first`, `first + step` ...; the command has replied
- * nothing, and returns. `timeoutMs` is what a `parse...Timeout` said; 0: for ever.
+ * Lets the client in hand wait for values of `type` under the `count` keys from argument `first` on; the command has
+ * replied nothing, and returns. `timeoutMs` is what a `parse...Timeout` said; 0: for ever.
  */
-export function blockOn(first: u32, count: u32, step: u32, timeoutMs: f64): void {
+export function blockOn(type: ValueType, first: u32, count: u32, timeoutMs: f64): void {
   const state = ClientState.at(client);
-  if (state.waits == 0 && !register(state, first, count, step)) {
+  if (state.waits == 0 && !register(state, type, first, count)) {
     replyOutOfMemory();
     return;
   }
   blocked = true;
   setFrame(Frame.BlockedFirst, first);
   setFrame(Frame.BlockedCount, count);
-  setFrame(Frame.BlockedStep, step);
+  setFrame(Frame.BlockedType, type);
   setFrameNumber(Frame.BlockedTimeout, timeoutMs);
 }
 
-function register(state: ClientState, first: u32, count: u32, step: u32): bool {
+/** What the client waits for is kept as: type, count, then the addresses of the keys' records. */
+function register(state: ClientState, type: u32, first: u32, count: u32): bool {
   let bytes: usize = ((<usize>BUCKETS) << 2) + 64 + ((<usize>count) << 7);
-  for (let i: u32 = 0; i < count; i++) bytes += (<usize>Arg.length(first + i * step)) << 1;
+  for (let i: u32 = 0; i < count; i++) bytes += (<usize>Arg.length(first + i)) << 1;
   if (!canAllocate(bytes)) return false;
   if (table == 0) {
     table = alloc((<usize>BUCKETS) << 2);
     memory.fill(table, 0, (<usize>BUCKETS) << 2);
   }
-  const list = alloc(((<usize>count) << 2) + 4);
-  store<u32>(list, count);
+  const list = alloc(((<usize>count) << 2) + 8);
+  store<u32>(list, type);
+  store<u32>(list, count, 4);
   for (let i: u32 = 0; i < count; i++) {
-    const index = first + i * step;
-    store<usize>(list + ((<usize>i) << 2), waitFor(state.database, index), 4);
+    store<usize>(list + ((<usize>i) << 2), waitFor(state.database, first + i), 8);
   }
+  countWaiting(type, 1);
   state.waits = list;
   return true;
 }
@@ -202,8 +253,9 @@ function waitFor(database: u32, index: u32): usize {
 export function releaseWaits(state: ClientState): void {
   const list = state.waits;
   if (list != 0) {
-    const count = load<u32>(list);
-    for (let i: u32 = 0; i < count; i++) forget(load<usize>(list + ((<usize>i) << 2), 4));
+    countWaiting(load<u32>(list), -1);
+    const count = load<u32>(list, 4);
+    for (let i: u32 = 0; i < count; i++) forget(load<usize>(list + ((<usize>i) << 2), 8));
     free(list);
     state.waits = 0;
   }

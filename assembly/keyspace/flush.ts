@@ -53,7 +53,7 @@ function flushOne(index: u32, lazily: bool): void {
   const database = databaseAt(index);
   if (database.keys == 0) return;
   touchDatabase(index, -1);
-  signalDatabase(index);
+  signalDatabase(index, true, -1);
   if (!canAllocate(databaseBytes())) {
     // No room for a second directory: empty this one where it stands.
     if (held) goneHook(database);

@@ -201,7 +201,7 @@ export function insertEntry(database: Database, slot: u32, e: usize): void {
   const length = Entry.keyLength(e);
   if (database.table(slot).interest != 0) beforeWrite(database, slot, key, length, false);
   insertSearched(database, slot, e);
-  signalReady(database.index, key, length);
+  signalReady(database.index, Entry.type(e), key, length);
   notify(Notify.New, "new", database.index, key, length);
 }
 
@@ -221,7 +221,7 @@ export function reshapeFound(
   keepInline: u32,
 ): usize {
   willChange(database, slot, e);
-  if (type != <u32>ValueType.Stream) signalGone(database, e);
+  signalGone(database, e);
   if (encoding != Encoding.Raw || Entry.encoding(e) != Encoding.Raw) freeValue(e);
   const target = reshape(e, type, encoding, expireAt, inlineLength, keepInline);
   replaceFound(database, slot, target);
@@ -238,7 +238,7 @@ export function setExpiry(database: Database, slot: u32, e: usize, expireAt: i64
 /** Who reads a stream as a member of a group is to know that it has gone. */
 function signalGone(database: Database, e: usize): void {
   if (Entry.type(e) != ValueType.Stream) return;
-  signalReady(database.index, Entry.keyPtr(e), Entry.keyLength(e));
+  signalReady(database.index, ValueType.Stream, Entry.keyPtr(e), Entry.keyLength(e));
 }
 
 /** Deletes the entry just found. */

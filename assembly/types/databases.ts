@@ -132,10 +132,12 @@ export function swapDb(): void {
   if (first != second) {
     touchDatabase(<u32>first, <i32>second);
     touchDatabase(<u32>second, <i32>first);
+    signalDatabase(<u32>first, true, <i32>second);
+    signalDatabase(<u32>second, true, <i32>first);
     swapDatabases(<u32>first, <u32>second);
     exchangeWatchers(databaseAt(<u32>first), databaseAt(<u32>second));
-    signalDatabase(<u32>first);
-    signalDatabase(<u32>second);
+    signalDatabase(<u32>first, false, -1);
+    signalDatabase(<u32>second, false, -1);
   }
   Writes.one();
   Journal.verbatim(<i32>currentDatabase().index);

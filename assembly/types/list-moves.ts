@@ -1,5 +1,5 @@
 /** List commands that take from one of several keys, or put what they take under another; and those that wait for it. */
-import { Command, Notify } from "../abi";
+import { Command, Notify, ValueType } from "../abi";
 import { equalsWord } from "../base/bytes";
 import { Arg, argc, slot } from "../base/frame";
 import { alloc, canAllocate, free } from "../base/memory";
@@ -125,7 +125,7 @@ export function blockingMove(id: u32): void {
   const database = currentDatabase();
   const e = lookupWrite(database, slot, Arg.ptr(1), Arg.length(1));
   if (e == 0) {
-    if (mayBlock()) blockOn(1, 1, 1, timeout);
+    if (mayBlock()) blockOn(ValueType.List, 1, 1, timeout);
     else replyNull();
     return;
   }
@@ -181,7 +181,7 @@ export function blockingPop(tail: bool): void {
     Journal.bytes(key, length);
     return;
   }
-  if (mayBlock()) blockOn(1, argc - 2, 1, timeout);
+  if (mayBlock()) blockOn(ValueType.List, 1, argc - 2, timeout);
   else replyNullArray();
 }
 
@@ -253,6 +253,6 @@ export function blockingPopMany(): void {
   if (!parseMany(2)) return;
   const timeout = parseSecondsTimeout(1);
   if (timeout < 0 || takeMany(2)) return;
-  if (mayBlock()) blockOn(3, keyCount, 1, timeout);
+  if (mayBlock()) blockOn(ValueType.List, 3, keyCount, timeout);
   else replyNullArray();
 }

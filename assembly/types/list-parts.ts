@@ -23,7 +23,7 @@ export function addList(database: Database, keySlot: u32, key: usize, length: u3
   const e = addEntry(database, keySlot, key, length, ValueType.List, Encoding.Quicklist, -1, 0);
   const list = newQuicklist();
   setPointer(e, Encoding.Quicklist, list);
-  signalReady(database.index, key, length);
+  signalReady(database.index, ValueType.List, key, length);
   return list;
 }
 

@@ -117,8 +117,8 @@ export class StoredList {
     const type = ValueType.List;
     const encoding = Encoding.Quicklist;
     let e = lookupWrite(database, slot, key, length);
-    // Redis 7.0 lets nobody go where a key was there before, whatever its type (dbOverwrite).
-    if (e == 0) signalReady(database.index, key, length);
+    // Redis 7.0 lets nobody go where a key was there before (dbOverwrite), unless that was a stream.
+    if (e == 0) signalReady(database.index, type, key, length);
     if (e == 0) e = addEntry(database, slot, key, length, type, encoding, -1, 0);
     else e = reshapeFound(database, slot, e, type, encoding, -1, 0, 0);
     setPointer(e, encoding, StoredList.list);

@@ -66,7 +66,7 @@ export function addMember(member: usize, length: u32, score: f64): bool {
 export function addKey(database: Database, slot: u32, key: usize, length: u32): void {
   const e = addEntry(database, slot, key, length, ValueType.SortedSet, Z.encoding, -1, 0);
   setPointer(e, Z.encoding, Z.ptr);
-  signalReady(database.index, key, length);
+  signalReady(database.index, ValueType.SortedSet, key, length);
 }
 
 /** Writes back what has become of the entry's set in hand; true: it was empty, and the key is gone. */

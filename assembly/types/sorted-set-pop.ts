@@ -1,5 +1,5 @@
 /** ZPOPMIN, ZPOPMAX, ZMPOP and their blocking forms. Behaviour: Redis 7.0 t_zset.c, genericZpopCommand. */
-import { Notify } from "../abi";
+import { Notify, ValueType } from "../abi";
 import { equalsWord } from "../base/bytes";
 import { Arg, argc, resp3 } from "../base/frame";
 import { Journal } from "../journal";
@@ -148,7 +148,7 @@ export function zMPop(countAt: u32, blocks: bool): void {
   const found = firstKey(countAt + 1, keys);
   if (found > 0) pop(found, highest, count, Shape.KeyPairs, Told.Counted);
   else if (found == 0) {
-    if (blocks && mayBlock()) blockOn(countAt + 1, keys, 1, timeout);
+    if (blocks && mayBlock()) blockOn(ValueType.SortedSet, countAt + 1, keys, timeout);
     else replyNullArray();
   }
 }
@@ -178,7 +178,7 @@ export function blockingPop(highest: bool): void {
   const found = firstKey(1, argc - 2);
   if (found > 0) pop(found, highest, 1, Shape.KeyFlat, Told.Single);
   else if (found == 0) {
-    if (mayBlock()) blockOn(1, argc - 2, 1, timeout);
+    if (mayBlock()) blockOn(ValueType.SortedSet, 1, argc - 2, timeout);
     else replyNullArray();
   }
 }

@@ -7,6 +7,8 @@ import type { Client } from "./client.ts";
 export interface BlockedClient {
   readonly client: Client;
   readonly command: Command;
+  /** Of the values that it waits for. */
+  readonly type: ValueType;
   readonly database: number;
   /** With the command's own name at 0. */
   readonly argv: readonly Uint8Array[];
@@ -61,10 +63,9 @@ export class BlockedClients {
     const { engine } = this;
     const argv = engine.arguments();
     const first = engine.frameWord(Frame.BlockedFirst);
-    const step = engine.frameWord(Frame.BlockedStep);
     const keys = new Map<string, number>();
     for (let index = 0; index < engine.frameWord(Frame.BlockedCount); index++) {
-      const at = first + index * step;
+      const at = first + index;
       const name = nameOf(database, argv[at] as Uint8Array);
       if (!keys.has(name)) keys.set(name, at);
     }
@@ -72,6 +73,7 @@ export class BlockedClients {
     const blocked: BlockedClient = {
       client,
       command: engine.frameWord(Frame.CommandId),
+      type: engine.frameWord(Frame.BlockedType),
       database,
       argv,
       firstKey: first,
@@ -131,7 +133,7 @@ export class BlockedClients {
     const type = this.engine.readyType(database, key);
     // Those that block while this goes on stand behind and wait for the next time.
     for (const blocked of [...waiting]) {
-      if (blocked.done || !serves(type, blocked.command)) continue;
+      if (blocked.done || !serves(type, blocked)) continue;
       if (run(blocked.client, blocked.keys.get(name) as number)) this.remove(blocked.client);
       // A list or sorted set that has nothing for one has nothing for those behind.
       else if (type !== ValueType.Stream && type !== undefined) return;
@@ -161,13 +163,9 @@ function nameOf(database: number, key: Uint8Array): string {
   return `${database}:${latin1Text(key)}`;
 }
 
-/** Whether the command takes from values of that type; readers of a stream also want to know that it has gone. */
-function serves(type: ValueType | undefined, command: Command): boolean {
-  if (command >= Command.BLMove && command <= Command.RPushX) return type === ValueType.List;
-  if (command >= Command.BZMPop && command <= Command.ZUnionStore) {
-    return type === ValueType.SortedSet;
-  }
-  return command === Command.XReadGroup || type === ValueType.Stream;
+/** Whether the client takes from values of that type; members of a stream's group are to know that it has gone. */
+function serves(type: ValueType | undefined, waiting: BlockedClient): boolean {
+  return type === waiting.type || waiting.command === Command.XReadGroup;
 }
 
 /** A binary heap by deadline. Clients that were served stay in it until they come up or are the majority. */

@@ -57,7 +57,7 @@ export class ClientRegistry {
 
   get blockedCount(): number {
     let count = 0;
-    for (const client of this.byId.values()) if (client.state === ClientState.Blocked) count++;
+    for (const client of this.byId.values()) if (isBlocked(client)) count++;
     return count;
   }
 
@@ -148,6 +148,11 @@ export class ClientRegistry {
   }
 }
 
+/** To Redis a client that is paused is blocked too. */
+function isBlocked(client: Client): boolean {
+  return client.state === ClientState.Blocked || client.state === ClientState.Paused;
+}
+
 /** About what the host spends on an idle connection: object, socket and engine record. */
 const clientRecordBytes = 1024;
 
@@ -157,7 +162,7 @@ function flagLetters(client: Client, flags: number): string {
   if (client.kind === "master") letters += "M";
   if (client.kind === "pubsub") letters += "P";
   if (flags & ClientFlag.Multi) letters += "x";
-  if (client.state === ClientState.Blocked) letters += "b";
+  if (isBlocked(client)) letters += "b";
   if (flags & (ClientFlag.DirtyCas | ClientFlag.DirtyExec)) letters += "d";
   if (client.state === ClientState.Closing) letters += "c";
   if (client.link.unixSocket) letters += "U";

@@ -49,7 +49,11 @@ export class Execution {
   private outer: Client | undefined;
   /** When the timer for the next deadline of a blocked client is due. */
   private deadlineTimerMs = Number.POSITIVE_INFINITY;
+  /** What waits for the end of the turn, in order (processUnblockedClients). */
   private turnEnd: (() => void)[] = [];
+  private turnEndAt = 0;
+  /** They are being run: what they add has its turn behind those that are there. */
+  private ending = false;
   /** Effects of a core are being performed: clients go on afterwards. */
   private performing = false;
   private segmentStartMs = 0;
@@ -139,11 +143,22 @@ export class Execution {
     this.chunk = undefined;
     if (!this.performing) this.serveReady();
     this.node.cron.beginReclaim();
-    while (this.turnEnd.length > 0 && !this.performing) {
-      const actions = this.turnEnd;
-      this.turnEnd = [];
-      for (const action of actions) action();
+    if (this.turnEnd.length > 0 && !this.ending) this.runTurnEnd();
+  }
+
+  private runTurnEnd(): void {
+    this.ending = true;
+    try {
+      while (this.turnEndAt < this.turnEnd.length && !this.performing) {
+        const action = this.turnEnd[this.turnEndAt++] as () => void;
+        action();
+      }
+    } finally {
+      this.ending = false;
     }
+    if (this.turnEndAt < this.turnEnd.length) return;
+    this.turnEnd = [];
+    this.turnEndAt = 0;
   }
 
   /** Follows the engine from yield to yield until the client's input is used up or the client must wait. */
@@ -180,7 +195,9 @@ export class Execution {
           this.finish(client);
           return;
         case Yield.Paused:
+          client.hostCommand = "";
           this.parkAs(client, ClientState.Paused);
+          if (!client.closed) this.node.notePaused(client);
           return;
         case Yield.Blocked:
           this.block(client);

@@ -105,6 +105,8 @@ export class Node {
   readonly commandStats = new HostCommandStats();
   readonly pauses = new PauseControl();
   readonly waits = new Waits();
+  /** Clients that a pause holds, in the order in which they came up against it. */
+  private paused = new Set<Client>();
   readonly blocked: BlockedClients;
   readonly publisher: Publisher;
   readonly cron: Cron;
@@ -208,9 +210,14 @@ export class Node {
     this.setGate(Gate.PauseWrites, mode === "write");
     if (mode === "all") return;
     // Those that still have to wait are paused anew by the engine.
-    for (const client of this.clients) {
-      if (client.state === ClientState.Paused) this.execution.unparkLater(client);
-    }
+    const { paused } = this;
+    this.paused = new Set();
+    for (const client of paused) this.execution.unparkLater(client);
+  }
+
+  /** The client's next command is held by a pause. */
+  notePaused(client: Client): void {
+    this.paused.add(client);
   }
 
   // Clients.
@@ -235,6 +242,7 @@ export class Node {
     client.held = [];
     this.clients.remove(client);
     this.blocked.remove(client);
+    this.paused.delete(client);
     this.publisher.forget(client);
     // The engine still works on the client in hand; `Execution` frees it.
     if (!this.execution.isCurrent(client)) this.engine.freeClient(client.handle);

@@ -283,6 +283,88 @@ const scripts: Readonly<Record<string, readonly string[]>> = {
     "a: RPUSH k 1 2",
     "a: LLEN k",
   ],
+  "clients that a pause holds go on in the order in which they came up against it": [
+    "b: PING",
+    "c: PING",
+    "d: PING",
+    "a: CLIENT PAUSE 200 WRITE",
+    "c: RPUSH k c",
+    "d: RPUSH k d",
+    "b: RPUSH k b",
+    "wait 400",
+    "a: LRANGE k 0 -1",
+  ],
+  "times run out during a pause": [
+    "b: BLPOP k 0.05",
+    "c: XREAD BLOCK 60 STREAMS s $",
+    "d: PING",
+    "d: WAIT 1 70",
+    "e: PING",
+    "a: CLIENT PAUSE 250 ALL",
+    "e: ECHO later",
+    "a: PING",
+    "b: BLPOP l 0.05",
+    "a: CLIENT PAUSE 200 WRITE",
+    "a: BLPOP l 0.01",
+    "wait 400",
+  ],
+  "a key of a type that nobody waits for is not ready": [
+    "b: BZPOPMIN k l 0",
+    "a| MULTI | RPUSH l 1 | DEL l | ZADD k 1 a | ZADD l 1 b | EXEC",
+    "a: DEL k l",
+    "b: BZPOPMIN k l 0",
+    "c: BLPOP x 0",
+    "a| MULTI | RPUSH l 1 | DEL l | ZADD k 1 a | ZADD l 1 b | EXEC",
+    "a: DEL k l",
+    "b: BLPOP k l 0",
+    "a| MULTI | FLUSHALL | RPUSH l 1 | RPUSH k 1 | EXEC",
+    "a: DEL k l",
+    "b: BLPOP k l 0",
+    "a| MULTI | SWAPDB 0 1 | RPUSH l 1 | RPUSH k 1 | EXEC",
+  ],
+  "a stream that SORT overwrites lets lists be taken only where somebody waits for a stream": [
+    "a| RPUSH source 1 2 | XADD k 1-1 a 1",
+    "b: BLPOP k 0",
+    "b: PING",
+    "a: XTRIM k MAXLEN 0",
+    "a| DEL k | XADD k 2-1 a 1",
+    "c: BLPOP m k 0",
+    "a| DEL k",
+    "c: BLPOP m k 0",
+    "a: XADD k 3-1 a 1",
+    "a: SORT source BY nosort STORE k",
+    "d: XREAD BLOCK 0 STREAMS other $",
+    "a| DEL k | XADD k 4-1 a 1",
+    "a: SORT source BY nosort STORE k",
+    "a: LRANGE k 0 -1",
+  ],
+  "who is let go while another goes on has its turn behind it": [
+    "b: BRPOPLPUSH m l 0",
+    "b: BZPOPMAX k 0",
+    "b: LPOP m",
+    "c: BRPOP l 0",
+    "c: ZADD k 11 11",
+    "c: LPOP m",
+    "c: LPOP m",
+    "a: LPUSH m 1 2 3 4",
+  ],
+  "entries that are gone again are told as none": [
+    "b: XREAD BLOCK 0 STREAMS s $",
+    "a| MULTI | XADD s 5-1 a 1 | XDEL s 5-1 | EXEC",
+    "b: XREAD BLOCK 0 STREAMS s $",
+    "a: XADD s MAXLEN 0 6-1 a 1",
+    "b: XREAD BLOCK 0 STREAMS s $",
+    "a: XSETID s 9-1",
+    "a: XADD s 10-1 a 1",
+  ],
+  "replies that are not wanted": [
+    "b| CLIENT REPLY SKIP | BLPOP q 0 | ECHO next",
+    "a: RPUSH q 1",
+    "a: LLEN q",
+    "b| CLIENT REPLY OFF | BLPOP q 0 | ECHO next | CLIENT REPLY ON",
+    "a: RPUSH q 1",
+    "a: LLEN q",
+  ],
   "a role change lets go": [
     "b: BLPOP k 0",
     "c: BZPOPMAX k 0",
@@ -309,6 +391,7 @@ function randomScript(random: Prng): string[] {
       () => `BZMPOP 0 2 ${key()} ${key()} MIN COUNT 2`,
       () => `XREAD COUNT 2 BLOCK 0 STREAMS ${key()} ${key()} $ 0`,
       () => `XREADGROUP GROUP g one BLOCK 0 STREAMS ${key()} >`,
+      () => `XREADGROUP GROUP g ${pick(["one", "two"])} NOACK COUNT 1 BLOCK 0 STREAMS ${key()} >`,
     ])();
   const writes = (): string =>
     pick([
@@ -328,12 +411,25 @@ function randomScript(random: Prng): string[] {
       () => `LMOVE ${key()} ${key()} LEFT RIGHT`,
       () => `ZUNIONSTORE ${key()} 1 ${key()}`,
       () => `SORT ${key()} BY nosort STORE ${key()}`,
+      () => `ZRANGESTORE ${key()} ${key()} 0 -1`,
+      () => `RENAMENX ${key()} ${key()}`,
+      () => `MOVE ${key()} 1`,
+      () => `PEXPIRE ${key()} -1`,
+      () => `XDEL ${key()} ${next - 1}-1`,
+      () => `XTRIM ${key()} MAXLEN 0`,
+      () => `XADD ${key()} MAXLEN 0 ${next++}-1 a 1`,
+      () => `XSETID ${key()} ${next++}-1`,
+      () => `XGROUP SETID ${key()} g ${pick(["0", "$"])}`,
+      () => `LREM ${key()} 0 ${next - 1}`,
+      () => `SADD ${key()} x`,
       () => "FLUSHDB",
+      () => "FLUSHALL",
     ])();
   const lines: string[] = [];
   for (let count = 0; count < 80; count++) {
     const choice = random.below(10);
-    if (choice < 4) lines.push(`${pick(["b", "c", "d", "e"])}: ${waits()}`);
+    if (choice < 3) lines.push(`${pick(["b", "c", "d", "e"])}: ${waits()}`);
+    else if (choice === 3) lines.push(`${pick(["b", "c", "d", "e"])}| ${waits()} | ${writes()}`);
     else if (choice < 8) lines.push(`a: ${writes()}`);
     else if (choice === 8) {
       const inner = Array.from({ length: 1 + random.below(4) }, writes).join(" | ");
@@ -341,7 +437,10 @@ function randomScript(random: Prng): string[] {
     } else
       lines.push(`a: CLIENT UNBLOCK @${pick(["b", "c", "d", "e"])} ${pick(["TIMEOUT", "ERROR"])}`);
   }
-  return lines;
+  for (const name of ["k", "l", "m"]) {
+    lines.push(`a| TYPE ${name} | XINFO GROUPS ${name} | XPENDING ${name} g`);
+  }
+  return [...lines, "a: DEBUG DIGEST"];
 }
 
 describeWithTools(["redis-server"], "blocked clients read what redis-server tells them", () => {

@@ -176,7 +176,7 @@ export function xAdd(): void {
   }
   const autoId = !idGiven || !Id.seqGiven;
   journalTrimming(database, stream, autoId ? idArgument : 0);
-  signalReady(database.index, key, keyLength);
+  signalReady(database.index, ValueType.Stream, key, keyLength);
 }
 
 /** Settles the new entry's identifier in `Id`; false: an error was replied. */

@@ -1,5 +1,5 @@
 /** XGROUP and XACK. Behaviour: Redis 7.0 t_stream.c. */
-import { Notify } from "../../abi";
+import { Notify, ValueType } from "../../abi";
 import { equalsWord } from "../../base/bytes";
 import { Arg, argc, now, slot } from "../../base/frame";
 import { Journal } from "../../journal";
@@ -149,7 +149,7 @@ function create(database: Database, e: usize): void {
   addGroup(stream, Arg.ptr(3), Arg.length(3), Id.ms, Id.seq, entriesRead);
   replyOk();
   done(database, "xgroup-create");
-  if (e == 0) signalReady(database.index, Arg.ptr(2), Arg.length(2));
+  if (e == 0) signalReady(database.index, ValueType.Stream, Arg.ptr(2), Arg.length(2));
 }
 
 function setId(database: Database, stream: Stream, group: Group): void {
@@ -175,7 +175,7 @@ function destroy(database: Database, stream: Stream, group: usize): void {
   replyInt(1);
   done(database, "xgroup-destroy");
   // Who waits for the group must hear that it is gone.
-  signalReady(database.index, Arg.ptr(2), Arg.length(2));
+  signalReady(database.index, ValueType.Stream, Arg.ptr(2), Arg.length(2));
 }
 
 function createConsumer(database: Database, group: Group): void {

@@ -163,7 +163,7 @@ export function xRead(): void {
     replyNullArray();
     return;
   }
-  blockOn(firstKey, keyCount, 1, timeoutMs);
+  blockOn(ValueType.Stream, firstKey, keyCount, timeoutMs);
 }
 
 /** Checks a key and its identifier; false: an error was replied. */
@@ -421,7 +421,7 @@ function serveAgain(database: Database): void {
     }
     if (serveOne(database, streamOf(e), i)) return;
   }
-  blockOn(firstKey, keyCount, 1, timeoutMs);
+  blockOn(ValueType.Stream, firstKey, keyCount, timeoutMs);
 }
 
 /** Replies the entries of the one key; false: there are none. */
