@@ -46,8 +46,6 @@ export {
   lpBytes,
   lpCount,
   lpDelete,
-  lpEntryBytes,
-  lpEquals,
   lpFind,
   lpFirst,
   lpInsert,
@@ -60,6 +58,7 @@ export {
   lpValid,
   newListpack,
 } from "./structures/listpack";
+export { lpEntryBytes, lpEquals } from "./structures/listpack-element";
 export { checkLists } from "./types/check-list";
 export { checkSortedSets } from "./types/check-sorted-set";
 export { checkStreams } from "./types/check-stream";

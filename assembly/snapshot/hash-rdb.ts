@@ -17,20 +17,18 @@ import { FieldRecord, newRecord, RECORD_FIELD } from "../structures/hash-record"
 import { ExpiringTable } from "../structures/hash-table";
 import { hashCount, hashFreeSome, hashNextExpiry } from "../structures/hash-value";
 import {
-  Lp,
   lpAppend,
   lpBytes,
   lpCopy,
   lpCount,
   lpFind,
   lpFirst,
-  lpGet,
   lpNext,
-  lpRead,
   lpSafeToAdd,
   lpValid,
   newListpack,
 } from "../structures/listpack";
+import { Lp, lpGet, lpRead } from "../structures/listpack-element";
 import { mix, xor } from "./digest";
 import { Loading } from "./loading-state";
 import { RdbType } from "./rdb-format";

@@ -1,7 +1,8 @@
 /** List values in RDB files and in digests. Formats: Redis 7.0 rdb.c; digest: debug.c. */
 import { Encoding, LoadStatus } from "../abi";
 import { canAllocate, free } from "../base/memory";
-import { Lp, lpBytes, lpCount, lpFirst, lpNext, lpRead, lpValid } from "../structures/listpack";
+import { lpBytes, lpCount, lpFirst, lpNext, lpValid } from "../structures/listpack";
+import { Lp, lpRead } from "../structures/listpack-element";
 import { appendWhole, newQuicklist, pushTail, Quicklist } from "../structures/quicklist";
 import { packed, QuickNode } from "../structures/quicklist-node";
 import { mix } from "./digest";

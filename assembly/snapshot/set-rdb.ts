@@ -4,7 +4,8 @@ import { copyBytes } from "../base/bytes";
 import { alloc, canAllocate, free } from "../base/memory";
 import { Dict, dictNext } from "../structures/dict";
 import { IntSet, intsetValid } from "../structures/intset";
-import { Lp, lpFirst, lpNext, lpRead, lpValid } from "../structures/listpack";
+import { lpFirst, lpNext, lpValid } from "../structures/listpack";
+import { Lp, lpRead } from "../structures/listpack-element";
 import {
   intsetMax,
   MEMBER_HEADER,

@@ -5,17 +5,16 @@ import { canAllocate, free } from "../base/memory";
 import { parseDouble, parsedDouble, writeDouble17 } from "../protocol/double";
 import { dictFind } from "../structures/dict";
 import {
-  Lp,
   lpBytes,
   lpCopy,
   lpCount,
   lpFind,
   lpFirst,
   lpNext,
-  lpRead,
   lpSafeToAdd,
   lpValid,
 } from "../structures/listpack";
+import { Lp, lpRead } from "../structures/listpack-element";
 import {
   lastLeaf,
   leafBefore,

@@ -12,7 +12,8 @@ import { Encoding, LoadStatus } from "../abi";
 import { canAllocate, free } from "../base/memory";
 import { writeUint64 } from "../protocol/number";
 import { At, treeCount, treeFind, treeFirst, treeInsert, treeNext } from "../structures/id-tree";
-import { Lp, lpBytes, lpCopy, lpRead } from "../structures/listpack";
+import { lpBytes, lpCopy } from "../structures/listpack";
+import { Lp, lpRead } from "../structures/listpack-element";
 import {
   addConsumer,
   addGroup,

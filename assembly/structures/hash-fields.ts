@@ -40,19 +40,17 @@ import { ExpiringTable } from "./hash-table";
 import { dictOf, hashCount, hashExpires } from "./hash-value";
 import {
   LP_EMPTY,
-  Lp,
   LpWhere,
   lpBytes,
   lpDelete,
   lpFind,
   lpFirst,
   lpInsert,
-  lpRead,
   lpSafeToAdd,
   lpSeek,
   newListpack,
-  replyElement,
 } from "./listpack";
+import { Lp, lpRead, replyElement } from "./listpack-element";
 
 /** A listpack of no more bytes is converted without asking whether memory suffices. */
 const SMALL_LISTPACK: usize = 65536;

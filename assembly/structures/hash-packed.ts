@@ -3,19 +3,16 @@ import { Encoding } from "../abi";
 import { copyBytes } from "../base/bytes";
 import { alloc, free, resize, usableSize } from "../base/memory";
 import {
-  entrySize,
   LP_HEADER,
-  Lp,
   lpAppend,
   lpAppendInteger,
   lpBytes,
   lpCount,
-  lpEntryBytes,
   lpFirst,
-  lpGet,
   lpNext,
   lpReplaceInteger,
 } from "./listpack";
+import { entrySize, Lp, lpEntryBytes, lpGet } from "./listpack-element";
 
 export function isPacked(encoding: u32): bool {
   return encoding == <u32>Encoding.Listpack || encoding == <u32>Encoding.ListpackEx;

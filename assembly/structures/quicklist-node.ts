@@ -8,7 +8,8 @@
  * The header of the listpack is written only when its bytes are wanted (`packed`).
  */
 import { alloc, free, roundedSize, usableSize } from "../base/memory";
-import { entryBefore, entrySize, LP_EMPTY, LP_HEADER } from "./listpack";
+import { LP_EMPTY, LP_HEADER } from "./listpack";
+import { entryBefore, entrySize } from "./listpack-element";
 
 export const END: u8 = 0xff;
 export const PLAIN: u32 = 0x80000000;

@@ -1,16 +1,16 @@
 /** Places in a quicklist: finding them, reading there, and changing a list between its ends (quicklist.c). */
 import { replyBulk } from "../protocol/reply";
+import { LP_EMPTY } from "./listpack";
 import {
   entryBefore,
   entrySize,
-  LP_EMPTY,
   Lp,
   lpEntryBytes,
   lpEquals,
   lpGet,
   replyElement,
   writePlanned,
-} from "./listpack";
+} from "./listpack-element";
 import {
   addNode,
   insertAt,

@@ -8,7 +8,8 @@
 import { Setting } from "../abi";
 import { Settings } from "../base/frame";
 import { alloc, canAllocate, free, usableSize } from "../base/memory";
-import { LP_EMPTY, lpEntryBytes, writePlanned } from "./listpack";
+import { LP_EMPTY } from "./listpack";
+import { lpEntryBytes, writePlanned } from "./listpack-element";
 import {
   checkNode,
   END,

@@ -5,19 +5,17 @@
 import { compareBytes } from "../base/bytes";
 import { parseDouble, parsedDouble, writeDouble17 } from "../protocol/double";
 import {
-  Lp,
   LpWhere,
   lpAppend,
   lpCount,
   lpFirst,
-  lpGet,
   lpInsert,
   lpInsertInteger,
   lpLast,
   lpNext,
   lpPrev,
-  lpRead,
 } from "./listpack";
+import { Lp, lpGet, lpRead } from "./listpack-element";
 
 const scoreText: usize = memory.data(32, 16);
 /** Scores that double2ll (util.c) takes for integers: half of what 64 bits hold. */

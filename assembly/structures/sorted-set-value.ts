@@ -10,15 +10,14 @@ import { dictBytes, dictCount, dictFind, dictFree, dictInsertSearched, dictNew }
 import {
   checkListpack,
   LP_EMPTY,
-  Lp,
   lpBytes,
   lpCopy,
   lpCount,
   lpFirst,
   lpNext,
-  lpRead,
   newListpack,
 } from "./listpack";
+import { Lp, lpRead } from "./listpack-element";
 import {
   checkOrdered,
   insertRecord,

@@ -4,19 +4,18 @@ import { canAllocate, free } from "../base/memory";
 import { writeInt64 } from "../protocol/number";
 import { dictFind, dictRemoveFound } from "./dict";
 import {
-  Lp,
   lpBytes,
   lpCount,
   lpDelete,
   lpFind,
   lpFirst,
-  lpGet,
   lpNext,
   lpPrev,
   lpSafeToAdd,
   lpSeek,
   newListpack,
 } from "./listpack";
+import { Lp, lpGet } from "./listpack-element";
 import {
   insertRecord,
   OrderedSet,

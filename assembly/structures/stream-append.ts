@@ -3,18 +3,8 @@ import { Setting } from "../abi";
 import { Arg, Settings } from "../base/frame";
 import { alloc, free, resize, roundedSize, usableSize } from "../base/memory";
 import { At, treeFind, treeInsert, treeLast } from "./id-tree";
-import {
-  LP_EMPTY,
-  LP_HEADER,
-  lpBytes,
-  lpEntryBytes,
-  lpEquals,
-  lpFirst,
-  lpNext,
-  lpReplaceInteger,
-  writeIntegerElement,
-  writePlanned,
-} from "./listpack";
+import { LP_EMPTY, LP_HEADER, lpBytes, lpFirst, lpNext, lpReplaceInteger } from "./listpack";
+import { lpEntryBytes, lpEquals, writeIntegerElement, writePlanned } from "./listpack-element";
 import { Stream } from "./stream";
 import { idBelow } from "./stream-id";
 import { EntryFlag, entriesOf, integerAt, NODE_BYTES_MAX } from "./stream-node";

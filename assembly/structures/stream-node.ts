@@ -7,7 +7,8 @@
  * The identifier of the first entry is the listpack's key. An entry with the master's fields (`SameFields`) has only
  * values. A deleted entry stays, flagged, until the whole listpack goes.
  */
-import { Lp, lpFirst, lpGet, lpNext, lpReplaceInteger } from "./listpack";
+import { lpFirst, lpNext, lpReplaceInteger } from "./listpack";
+import { Lp, lpGet } from "./listpack-element";
 
 export enum EntryFlag {
   Deleted = 1,

@@ -2,7 +2,8 @@
  * Whether listpacks from outside are those of a stream (streamValidateListpackIntegrity in Redis 7.0's t_stream.c). Beyond
  * Redis: counts must be right. Identifiers need not rise, as XSETID may go back behind entries that are deleted.
  */
-import { Lp, lpFirst, lpGet, lpNext, lpValid } from "./listpack";
+import { lpFirst, lpNext, lpValid } from "./listpack";
+import { Lp, lpGet } from "./listpack-element";
 
 const DELETED: i64 = 1;
 const SAME_FIELDS: i64 = 2;

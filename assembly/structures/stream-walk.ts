@@ -1,7 +1,8 @@
 /** Walks over the entries of a stream, in either direction. `stream-node.ts` tells how they lie. */
 import { replyArray } from "../protocol/reply";
 import { At, treeFirst, treeNext, treePrevious, treeSeekBack } from "./id-tree";
-import { lpFirst, lpLast, lpNext, lpPrev, replyElement } from "./listpack";
+import { lpFirst, lpLast, lpNext, lpPrev } from "./listpack";
+import { replyElement } from "./listpack-element";
 import { Stream } from "./stream";
 import { replyId } from "./stream-id";
 import { EntryFlag, integerAt } from "./stream-node";

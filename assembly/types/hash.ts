@@ -19,7 +19,7 @@ import {
   replyWrongType,
 } from "../protocol/reply";
 import { Hash, HashText, hashMayGrow } from "../structures/hash-fields";
-import { lpEntryBytes } from "../structures/listpack";
+import { lpEntryBytes } from "../structures/listpack-element";
 import { fieldTtl, hexpire, hpersist } from "./hash-expire";
 import { hRandField } from "./hash-random";
 import { hExists, hGet, hGetAll, hLen, hMGet, hScan, hStrLen, Part } from "./hash-read";

@@ -20,7 +20,7 @@ import {
   replySyntaxError,
   replyWrongType,
 } from "../protocol/reply";
-import { Lp } from "../structures/listpack";
+import { Lp } from "../structures/listpack-element";
 import { pushHead, pushTail, Quicklist } from "../structures/quicklist";
 import { atEnd, deleteHere, readHere, replyHere } from "../structures/quicklist-place";
 import { addList, isList, popSome, tellPopped } from "./list-parts";

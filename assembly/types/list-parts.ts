@@ -7,7 +7,7 @@ import { Entry, setPointer } from "../keyspace/entry";
 import { addEntry, deleteFound, willChange } from "../keyspace/keyspace";
 import { notify } from "../keyspace/notify";
 import { replyArray, replyOutOfMemory } from "../protocol/reply";
-import { entrySize, replyElement } from "../structures/listpack";
+import { entrySize, replyElement } from "../structures/listpack-element";
 import { newQuicklist, Quicklist } from "../structures/quicklist";
 import { QuickNode } from "../structures/quicklist-node";
 import { At, changeBytes, deleteRange, replyHere, seek, step } from "../structures/quicklist-place";

@@ -10,7 +10,7 @@ import { View } from "../keyspace/string-value";
 import { writeInt64 } from "../protocol/number";
 import { Hash, HashText } from "../structures/hash-fields";
 import { listCount, listFreeSome } from "../structures/list-value";
-import { Lp } from "../structures/listpack";
+import { Lp } from "../structures/listpack-element";
 import { pushTail, quicklistWithFill } from "../structures/quicklist";
 import { readHere, seek, step } from "../structures/quicklist-place";
 import { Member, setNext } from "../structures/set-value";
