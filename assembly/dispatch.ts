@@ -1,31 +1,27 @@
 /**
  * The main loop: parse, look up, check, run; until the input is used up or the host is needed. See docs/engine.md.
  */
+import { ClientFlag, Command, CommandFlag, Frame, Region, Setting, Stat, Yield } from "./abi";
 import {
-  ClientFlag,
-  Command,
-  CommandFlag,
-  CommandStat,
-  Frame,
-  Gate,
-  Region,
-  Setting,
-  SlotState,
-  Stat,
-  Yield,
-} from "./abi";
+  afterCommand,
+  afterRefusal,
+  answerLost,
+  clearCommandCount,
+  commandCount,
+  countAs,
+  countCall,
+  SILENT,
+} from "./after";
 import { ClientState } from "./base/client";
 import {
   Arg,
   argc,
   changeFlags,
-  clearLost,
   client,
   clientFlags,
   clusterEnabled,
   commandId,
   dropReply,
-  failed,
   gates,
   journalOn,
   markReply,
@@ -40,23 +36,14 @@ import {
   setFrame,
   setNow,
   setSlot,
-  slot,
 } from "./base/frame";
-import { canAllocate, notePeak, peakMemory, usedMemory } from "./base/memory";
+import { notePeak, peakMemory, usedMemory } from "./base/memory";
 import { Stats } from "./base/stats";
+import { checkAll, WATCHED_FLAGS } from "./checks";
 import { CommandRow, findCommand, findSubcommand } from "./commands";
-import {
-  checkOwnership,
-  noteRejected,
-  passGates,
-  queue,
-  reject,
-  slotStatesPtr,
-  Verdict,
-} from "./gates";
-import { dropOthers, dropRegion, inputLeft, parseNext, putBack, takeInput } from "./input";
-import { beginUnit, endUnit, Journal } from "./journal";
-import { lastKeyOf } from "./keys";
+import { noteRejected, Verdict } from "./gates";
+import { dropOthers, dropRegion, parseNext, putBack, takeInput } from "./input";
+import { beginUnit, endUnit } from "./journal";
 import {
   again,
   blocked,
@@ -66,38 +53,15 @@ import {
   releaseWaits,
   setAgain,
 } from "./keyspace/blocking";
-import { Known, largestTable } from "./keyspace/database";
-import { reclaim } from "./keyspace/flush";
 import { refreshClock } from "./keyspace/keyspace";
-import { beginExec, discard, multi, nextQueued, unwatch, watch } from "./keyspace/transaction";
+import { beginExec, nextQueued } from "./keyspace/transaction";
+import { slotOfArgument } from "./ownership";
 import { keySlot } from "./protocol/crc16";
-import { Parse, releaseOwned } from "./protocol/query";
-import { replyError, replyOk } from "./protocol/reply";
+import { Parse } from "./protocol/query";
+import { replyError } from "./protocol/reply";
 import { isHttp, replyArity, replyUnknown, replyUnknownSubcommand } from "./refusals";
+import { makeRoom } from "./room";
 import { run } from "./run";
-
-/** Commands since the host's call, for its statistics. */
-let commandCount: u32 = 0;
-/** Where the command in hand is counted. */
-let commandStat: u32 = 0;
-
-const WATCHED_FLAGS: u32 =
-  ClientFlag.NeedsAuth |
-  ClientFlag.Multi |
-  ClientFlag.Primary |
-  ClientFlag.Replica |
-  ClientFlag.Subscribed |
-  ClientFlag.Restricted;
-/** Flags that change what happens after a command. */
-const AFTER_FLAGS: u32 =
-  ClientFlag.Asking |
-  ClientFlag.Primary |
-  ClientFlag.ReplyOff |
-  ClientFlag.ReplySkip |
-  ClientFlag.ReplySkipNext |
-  ClientFlag.Closing;
-
-const SILENT: u32 = ClientFlag.Primary | ClientFlag.ReplyOff | ClientFlag.ReplySkip;
 
 /** Takes `length` bytes of input for the client and runs what is whole. */
 export function execute(ptr: usize, length: u32, nowMs: f64): i32 {
@@ -120,7 +84,7 @@ export function resume(ptr: usize, nowMs: f64): i32 {
   state.yielded = Yield.Idle;
   if (yielded == Yield.Host || yielded == Yield.Redirect) {
     setCommand(state.heldCommand);
-    commandStat = state.heldCommand;
+    countAs(state.heldCommand);
     const keep = yielded == Yield.Host ? afterCommand(state) : afterRefusal(state);
     if (!keep) return finish(Yield.Close);
   } else if ((clientFlags & ClientFlag.Closing) != 0) return finish(Yield.Close);
@@ -172,7 +136,7 @@ function begin(ptr: usize, nowMs: f64): void {
   setNow(<i64>nowMs);
   setClient(ptr);
   refreshClock();
-  commandCount = 0;
+  clearCommandCount();
 }
 
 function finish(outcome: i32): i32 {
@@ -267,7 +231,7 @@ function process(state: ClientState): i32 {
     }
     row = changetype<CommandRow>(child);
   }
-  commandStat = row.stat;
+  countAs(row.stat);
   const arity = row.arity;
   if ((arity > 0 && <i32>argc != arity) || <i32>argc < -arity) {
     replyArity(row);
@@ -293,86 +257,6 @@ function process(state: ClientState): i32 {
   return call(state, row);
 }
 
-function slotOfArgument(index: u32): u32 {
-  const key = Arg.ptr(index);
-  return key == Known.key ? Known.slot : keySlot(key, <i32>Arg.length(index));
-}
-
-/** Every check, with slot ownership where Redis has it: after authentication, before the node's conditions. */
-function checkAll(row: CommandRow): Verdict {
-  const watched = (clientFlags & WATCHED_FLAGS) != 0;
-  const obey = (clientFlags & (ClientFlag.Primary | ClientFlag.Internal)) != 0;
-  if ((clientFlags & ClientFlag.NeedsAuth) != 0 && (row.flags & CommandFlag.NoAuth) == 0) {
-    return reject(row, "NOAUTH Authentication required.");
-  }
-  const first = row.firstKey;
-  const hasKeys = first > 0 && first < <i32>argc;
-  if (hasKeys) setSlot(slotOfArgument(first));
-  if (clusterEnabled && !obey) {
-    const exec = row.id == Command.Exec;
-    const movable = (row.flags & CommandFlag.MovableKeys) != 0;
-    if (exec || movable || (hasKeys && !plainlyOurs(row))) {
-      const verdict = checkOwnership(row);
-      if (verdict != Verdict.Run) return verdict;
-    }
-  }
-  if (watched || (gates & ~(<u32>Gate.ClusterDown)) != 0) {
-    const verdict = passGates(row);
-    if (verdict != Verdict.Run) return verdict;
-    if ((clientFlags & ClientFlag.Multi) != 0 && (row.flags & CommandFlag.NotQueued) == 0) {
-      return queue(row);
-    }
-  }
-  return Verdict.Run;
-}
-
-/** One key, whose slot is ours and stable, and the cluster is up: no more to ask. */
-function plainlyOurs(row: CommandRow): bool {
-  if ((gates & Gate.ClusterDown) != 0) return false;
-  const last = lastKeyOf(row);
-  if (last != row.firstKey) return false;
-  return load<u8>(slotStatesPtr() + slot) == SlotState.Owned;
-}
-
-/** Commands that only remove: they must work when memory has run out. */
-function onlyFrees(id: u32): bool {
-  return (
-    id == Command.Del ||
-    id == Command.Unlink ||
-    id == Command.GetDel ||
-    id == Command.HDel ||
-    id == Command.SRem ||
-    id == Command.SPop ||
-    id == Command.FlushDb ||
-    id == Command.FlushAll
-  );
-}
-
-/**
- * Room that a write may need without saying so: for each argument itself, an entry and a bucket, for the table that
- * may have to grow, and in the journal for the arguments and for a DEL of each that has expired.
- */
-function enoughMemory(row: CommandRow): bool {
-  let bytes: u64 = (<u64>argc) << 7;
-  for (let i: u32 = 1; i < argc; i++) bytes += (<u64>Arg.length(i)) << 1;
-  if (bytes > MEMORY_MAX || !Journal.reserve(<usize>bytes)) return false;
-  if (onlyFrees(row.id)) return true;
-  bytes += ((<u64>largestTable) << 1) + ENTRY_BYTES;
-  return bytes <= MEMORY_MAX && canAllocate(<usize>bytes);
-}
-
-const MEMORY_MAX: u64 = 0xf0000000;
-/** An entry that is rewritten, and a small string that becomes a raw one. */
-const ENTRY_BYTES: u64 = 16384;
-
-/** What waits to be freed in slices is freed now, where a write has no room otherwise. */
-function makeRoom(row: CommandRow): bool {
-  while (true) {
-    if (enoughMemory(row)) return true;
-    if (reclaim(4096) == 0) return enoughMemory(row);
-  }
-}
-
 /** Runs an engine command. */
 function call(state: ClientState, row: CommandRow): i32 {
   const write = (row.flags & CommandFlag.Write) != 0;
@@ -389,9 +273,9 @@ function call(state: ClientState, row: CommandRow): i32 {
   }
   if (write && journalOn && (clientFlags & ClientFlag.Executing) == 0) {
     beginUnit();
-    body(row.id);
+    run(row.id);
     endUnit();
-  } else body(row.id);
+  } else run(row.id);
   if (blocked) return block(state);
   return close(state);
 }
@@ -399,60 +283,10 @@ function call(state: ClientState, row: CommandRow): i32 {
 /** The command waits for a key: it will be run again. Redis counts it as a call when it blocks. */
 function block(state: ClientState): i32 {
   clearBlocked();
-  if (!again) {
-    Stats.addCommand(commandStat, CommandStat.Calls);
-    Stats.add(Stat.Commands, 1);
-  }
+  countCall();
   state.lastCommand = commandId;
   putBack(state);
   return Yield.Blocked;
-}
-
-function body(id: u32): void {
-  switch (id) {
-    case Command.Multi:
-      multi();
-      return;
-    case Command.Discard:
-      discard();
-      return;
-    case Command.Watch:
-      watch();
-      return;
-    case Command.Unwatch:
-      unwatch();
-      return;
-    case Command.Asking:
-      asking();
-      return;
-    case Command.ReadOnly:
-      readOnly(true);
-      return;
-    case Command.ReadWrite:
-      readOnly(false);
-      return;
-    default:
-      run(id);
-  }
-}
-
-function asking(): void {
-  if (!clusterEnabled) {
-    replyError("ERR This instance has cluster support disabled");
-    return;
-  }
-  changeFlags(0, ClientFlag.Asking);
-  replyOk();
-}
-
-function readOnly(on: bool): void {
-  if (!clusterEnabled) {
-    replyError("ERR This instance has cluster support disabled");
-    return;
-  }
-  if (on) changeFlags(0, ClientFlag.ReadOnly);
-  else changeFlags(ClientFlag.ReadOnly, 0);
-  replyOk();
 }
 
 function close(state: ClientState): i32 {
@@ -465,78 +299,24 @@ function refuse(state: ClientState): i32 {
   return afterRefusal(state) ? Yield.Idle : Yield.Close;
 }
 
-/** Counts the command, drops what may not be replied, frees what it left. False: the client said goodbye. */
-function afterCommand(state: ClientState): bool {
-  commandCount++;
-  if (!again) {
-    Stats.addCommand(commandStat, CommandStat.Calls);
-    Stats.add(Stat.Commands, 1);
-  }
-  if (failed) {
-    Stats.addCommand(commandStat, CommandStat.Failed);
-    if (replyLost) answerLost();
-  }
-  return afterRefusal(state);
-}
-
-/** A reply that memory could not hold becomes an error; where not even that fits, the connection ends. */
-function answerLost(): void {
-  if (clearLost()) replyError("OOM command not allowed when used memory > 'maxmemory'.");
-  else changeFlags(0, ClientFlag.Closing);
-}
-
-function afterRefusal(state: ClientState): bool {
-  const id = commandId;
-  state.lastCommand = id;
-  if (state.owned != 0) releaseOwned(state);
-  // The host may have changed the flags while it ran its command.
-  setClient(client);
-  if ((clientFlags & AFTER_FLAGS) == 0) return true;
-  return afterSpecial(state, id);
-}
-
-/** The primary's stream is counted at the ends of commands, and of transactions as a whole. */
-function countConsumed(state: ClientState): void {
-  if ((clientFlags & (ClientFlag.Multi | ClientFlag.Executing)) != 0) return;
-  state.consumed = state.received - <f64>inputLeft(state);
-}
-
-function afterSpecial(state: ClientState, id: u32): bool {
-  const flags = clientFlags;
-  if ((flags & ClientFlag.Primary) != 0) countConsumed(state);
-  if ((flags & SILENT) != 0) dropReply();
-  // What holds for one command holds for all that EXEC runs.
-  if ((flags & ClientFlag.Executing) != 0) return true;
-  let clear: u32 = 0;
-  let set: u32 = 0;
-  if ((flags & ClientFlag.Multi) == 0 && id != Command.Asking) clear |= ClientFlag.Asking;
-  clear |= ClientFlag.ReplySkip;
-  if ((flags & ClientFlag.ReplySkipNext) != 0) {
-    clear |= ClientFlag.ReplySkipNext;
-    set = ClientFlag.ReplySkip;
-  }
-  changeFlags(clear, set);
-  return (flags & ClientFlag.Closing) == 0;
-}
-
 /** Runs one command of EXEC's queue. */
 function runQueued(state: ClientState, row: CommandRow): i32 {
   markReply();
   setCommand(row.id);
-  commandStat = row.stat;
+  countAs(row.stat);
   const first = row.firstKey;
   if (first > 0 && first < <i32>argc) setSlot(keySlot(Arg.ptr(first), <i32>Arg.length(first)));
   if ((row.flags & CommandFlag.Host) != 0) return Yield.Host;
   const write = (row.flags & CommandFlag.Write) != 0;
   if (write && !makeRoom(row)) {
     replyError("OOM command not allowed when used memory > 'maxmemory'.");
-  } else body(row.id);
+  } else run(row.id);
   return close(state);
 }
 
 /** EXEC itself is over. False: the client said goodbye. */
 function endOfExec(state: ClientState): bool {
   setCommand(Command.Exec);
-  commandStat = Command.Exec;
+  countAs(Command.Exec);
   return afterCommand(state);
 }

@@ -15,7 +15,6 @@ export { purgeLength, takePurgeable } from "./base/pages";
 export { commandStatsPtr, errorStatsPtr, resetErrorStats, statsPtr } from "./base/stats";
 export { addCommand, addSubcommand, clearCommands } from "./commands";
 export { execute, resume, serveBlocked, skipBlocked } from "./dispatch";
-export { slotStatesPtr } from "./gates";
 export {
   averageTtl,
   clientFree,
@@ -35,6 +34,7 @@ export { park } from "./input";
 export { journalAppend, journalForgetDatabase, journalTaken } from "./journal";
 export { readyType } from "./keyspace/blocking";
 export { flush, reclaim } from "./keyspace/flush";
+export { slotStatesPtr } from "./ownership";
 export { keySlot } from "./protocol/crc16";
 export { inputReserve } from "./protocol/query";
 export { digest, digestValue } from "./snapshot/digest";

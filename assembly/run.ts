@@ -1,6 +1,7 @@
 /** One exhaustive switch from a command's id to its body. */
 import { Command } from "./abi";
 import { now } from "./base/frame";
+import { discard, multi, unwatch, watch } from "./keyspace/transaction";
 import { runBitmap } from "./types/bitmap";
 import { incrBy, incrByArgument, incrByFloat } from "./types/counter";
 import { dbSize, flushCommand, randomKey, select, swapDb } from "./types/databases";
@@ -15,6 +16,7 @@ import { runList } from "./types/list";
 import { object } from "./types/object";
 import { keys, scan } from "./types/scan";
 import { runSet } from "./types/set";
+import { asking, readOnly } from "./types/slot-access";
 import { runSort } from "./types/sort";
 import { runSortedSet } from "./types/sorted-set";
 import { runStream } from "./types/stream";
@@ -137,6 +139,20 @@ export function run(id: u32): void {
     case Command.Restore:
     case Command.RestoreAsking:
       return restore();
+    case Command.Multi:
+      return multi();
+    case Command.Discard:
+      return discard();
+    case Command.Watch:
+      return watch();
+    case Command.Unwatch:
+      return unwatch();
+    case Command.Asking:
+      return asking();
+    case Command.ReadOnly:
+      return readOnly(true);
+    case Command.ReadWrite:
+      return readOnly(false);
     default:
       runOther(id);
   }
