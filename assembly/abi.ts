@@ -19,6 +19,8 @@ export enum Yield {
   Paused = 5,
   /** The command blocks until a key, a time or a peer lets it go on: park. */
   Blocked = 6,
+  /** Much has been done since the call began: look at the clock, then resume; or park, and resume later. */
+  Slice = 7,
 }
 
 /** Words of the frame, one per u32, that describe the call in hand. */
@@ -679,4 +681,6 @@ export enum Region {
   FlushAt = 262144,
   /** Bulk arguments from this length on are received straight into their own allocation. */
   BigArgument = 32768,
+  /** Arguments after which a call yields `Slice`: hundreds of small commands, or few with many members. */
+  SliceArguments = 1024,
 }

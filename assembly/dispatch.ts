@@ -63,6 +63,9 @@ import { isHttp, replyArity, replyUnknown, replyUnknownSubcommand } from "./refu
 import { makeRoom } from "./room";
 import { run } from "./run";
 
+/** Arguments of commands since the host's call; see `Yield.Slice`. */
+let argumentsRun: u32 = 0;
+
 /** Takes `length` bytes of input for the client and runs what is whole. */
 export function execute(ptr: usize, length: u32, nowMs: f64): i32 {
   begin(ptr, nowMs);
@@ -137,6 +140,7 @@ function begin(ptr: usize, nowMs: f64): void {
   setClient(ptr);
   refreshClock();
   clearCommandCount();
+  argumentsRun = 0;
 }
 
 function finish(outcome: i32): i32 {
@@ -163,7 +167,7 @@ export function refreshStats(): void {
 function loop(state: ClientState): i32 {
   while (true) {
     let row: usize;
-    if (state.execNext != 0 || (clientFlags & ClientFlag.Executing) != 0) {
+    if (isExecuting(state)) {
       row = nextQueued();
       if (row == 0) {
         if (!endOfExec(state)) return Yield.Close;
@@ -191,7 +195,14 @@ function loop(state: ClientState): i32 {
       return Yield.Flush;
     }
     if (hearsItself()) return Yield.Flush;
+    argumentsRun += argc;
+    if (argumentsRun >= <u32>Region.SliceArguments && !isExecuting(state)) return Yield.Slice;
   }
+}
+
+/** The commands of a transaction go on until its end, as nobody may come between them. */
+function isExecuting(state: ClientState): bool {
+  return state.execNext != 0 || (clientFlags & ClientFlag.Executing) != 0;
 }
 
 /**

@@ -22,6 +22,9 @@ export const expireSliceMs = 1;
 export const expireSliceKeys = 64;
 export const reclaimSliceKeys = 512;
 
+/** Clients that send much at once are worked for during so much of a turn, milliseconds. */
+export const inputSliceMs = 2;
+
 /** Bytes of chunks that reached us after reading was paused; beyond it the connection is closed. */
 export const heldInputBytesMax = 64 * 1024 * 1024;
 

@@ -38,7 +38,7 @@ export enum ClientState {
   Paused = 1,
   /** A host command answers later (WAIT). */
   Blocked = 2,
-  /** Its replies are not taken by the peer: no more commands until they are. */
+  /** Its replies are not taken by the peer, or others had to wait for it too long: no more commands for a while. */
   Congested = 3,
   /** Replies are on their way out, then the connection ends. */
   Closing = 4,
@@ -73,6 +73,8 @@ export class Client {
   heldBytes = 0;
   /** Set by the host command in hand: end the connection once its reply is sent. */
   closeAfterReply = false;
+  /** Parked behind a command that the host has answered: 1; it is none of those that the engine runs next. */
+  answered = 0;
   /** Called once when the connection ends, whoever ended it. */
   onClosed: (() => void) | undefined;
 

@@ -20,6 +20,7 @@ import { takeKeyEvents } from "./key-events.ts";
 import type { Node } from "./node.ts";
 import { redactedArguments } from "./redact.ts";
 import { commandsIn } from "./slowlog.ts";
+import { TurnShare } from "./turn-share.ts";
 
 /** Commands that take well under a microsecond, whatever the data: see `sampleWeight`. */
 const quickCommands: ReadonlySet<Command> = new Set([
@@ -62,11 +63,21 @@ export class Execution {
   private nowMs: number;
   /** The chunk in hand, for the slow log. */
   private chunk: Uint8Array | undefined;
+  /** Commands of it that have run. */
+  private chunkCommands = 0;
   private readonly engine: Engine;
+  private readonly turnShare: TurnShare<Client>;
 
   constructor(private readonly node: Node) {
     this.engine = node.engine;
     this.nowMs = node.startedMs;
+    const { clock, system } = node.modules;
+    this.turnShare = new TurnShare({ clock, soon: system.soon }, (client) => {
+      // Where replies are still pending, the client goes on when they are gone.
+      if (client.state === ClientState.Congested && client.link.pendingBytes === 0) {
+        this.unparkLater(client);
+      }
+    });
   }
 
   /** The engine works for this client right now: its record must not be freed under it. */
@@ -84,12 +95,14 @@ export class Execution {
     const started = clock.monotonicMs();
     if (started > this.node.stallDeadlineMs) this.node.cluster?.onStalled();
     this.segmentStartMs = started;
+    this.turnShare.begin(started);
     this.nowMs = clock.wallMs(started);
     client.lastActiveMs = this.nowMs;
     client.inputBytes += chunk.length;
     this.node.stats.reads++;
     this.node.stats.netInputBytes += chunk.length;
     this.chunk = chunk;
+    this.chunkCommands = 0;
     this.current = client;
     if (client.kind === "replica" && chunk[0] === newline) {
       this.node.replication.onReplicaNewline(client);
@@ -186,6 +199,8 @@ export class Execution {
           if (!this.pong(client) && !this.runHost(client)) return;
           answered = 1;
           break;
+        case Yield.Slice:
+          break;
         case Yield.Redirect:
           this.redirect(client);
           answered = 1;
@@ -207,6 +222,7 @@ export class Execution {
           return;
       }
       this.segmentStartMs = this.node.modules.clock.monotonicMs();
+      if (this.turnShare.isOver(this.segmentStartMs) && this.giveWay(client, answered)) return;
       yielded = this.engine.resume(client.handle, this.nowMs);
     }
   }
@@ -214,7 +230,10 @@ export class Execution {
   /** Time and counters of the engine's last stretch of work go to the command that it ended with. */
   private measure(client: Client, answered: number): void {
     const { engine } = this;
-    const count = engine.frameWord(Frame.CommandCount) - answered;
+    const before = this.chunkCommands;
+    const counted = engine.frameWord(Frame.CommandCount);
+    this.chunkCommands += counted;
+    const count = counted - answered;
     if (count <= 0) return;
     const id = engine.clientWord(client.handle, Field.LastCommandId);
     client.hostCommand = "";
@@ -225,7 +244,7 @@ export class Execution {
     if (this.node.tuning.trackLatency) this.node.latencies.add(id, elapsed / count, count * weight);
     const { slowlogMicroseconds } = this.node.tuning;
     if (elapsed >= slowlogMicroseconds && slowlogMicroseconds >= 0) {
-      this.logSlowBatch(client, elapsed, count, id);
+      this.logSlowBatch(client, { elapsed, count, before: before + answered, id });
     }
   }
 
@@ -245,10 +264,20 @@ export class Execution {
     return this.untimed === 0 ? sampleEvery : 0;
   }
 
-  private logSlowBatch(client: Client, elapsed: number, count: number, id: Command): void {
+  /** `before`: commands of the chunk in hand that came before the batch. */
+  private logSlowBatch(
+    client: Client,
+    batch: {
+      readonly elapsed: number;
+      readonly count: number;
+      readonly before: number;
+      readonly id: Command;
+    },
+  ): void {
+    const { elapsed, count, before, id } = batch;
     const row = this.node.rowOf(id);
-    if (row === undefined || this.chunk === undefined) return;
-    const parsed = commandsIn(this.chunk, count);
+    if (row === undefined) return;
+    const parsed = this.chunk === undefined ? [] : commandsIn(this.chunk, count, before);
     const each = elapsed / count;
     const chosen = each >= this.node.tuning.slowlogMicroseconds ? parsed : parsed.slice(-1);
     for (const argv of chosen.length > 0 ? chosen : [[latin1(row.name)]]) {
@@ -408,6 +437,15 @@ export class Execution {
     return true;
   }
 
+  /** The client goes on in the next turn; false: not now, as nobody may come between its commands. */
+  private giveWay(client: Client, answered: number): boolean {
+    if (client.kind !== "normal" || this.engine.frameWord(Frame.InsideExec) === 1) return false;
+    client.answered = answered;
+    this.parkAs(client, ClientState.Congested);
+    if (!client.closed) this.turnShare.wait(client);
+    return true;
+  }
+
   private afterRun(client: Client): void {
     if (client.closed) this.engine.freeClient(client.handle);
     else if (client.link.pendingBytes > 0 && client.kind === "normal") {
@@ -452,7 +490,9 @@ export class Execution {
       const first = skips
         ? this.engine.skipBlocked(handle, this.nowMs)
         : this.engine.resume(handle, this.nowMs);
-      this.run(client, first, answered);
+      const before = answered + client.answered;
+      client.answered = 0;
+      this.run(client, first, before);
       this.endTurn();
     }
     while (client.state === ClientState.Ready && client.held.length > 0) {

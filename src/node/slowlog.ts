@@ -83,13 +83,14 @@ function shorten(list: readonly Uint8Array[]): Text[] {
 }
 
 /**
- * The first commands of a chunk of input, at most `count`; none when the chunk starts inside a command.
+ * The commands of a chunk of input behind the first `skipped`, at most `count`; none when the chunk starts inside a command.
  * Only for showing: the engine's parser is the one that counts.
  */
-export function commandsIn(chunk: Uint8Array, count: number): Uint8Array[][] {
+export function commandsIn(chunk: Uint8Array, count: number, skipped = 0): Uint8Array[][] {
   const commands: Uint8Array[][] = [];
   const reader = new LineReader(chunk);
-  while (commands.length < Math.min(count, slowlogBatchMax)) {
+  const wanted = skipped + Math.min(count, slowlogBatchMax);
+  while (commands.length < wanted) {
     const line = reader.line();
     if (line === undefined) break;
     if (line.length === 0) continue;
@@ -106,14 +107,14 @@ export function commandsIn(chunk: Uint8Array, count: number): Uint8Array[][] {
     const argumentCount = Number(latin1Text(line.subarray(1)));
     while (argv.length < argumentCount) {
       const header = reader.line();
-      if (header === undefined || header[0] !== 0x24) return commands;
+      if (header === undefined || header[0] !== 0x24) return commands.slice(skipped);
       const argument = reader.take(Number(latin1Text(header.subarray(1))));
-      if (argument === undefined) return commands;
+      if (argument === undefined) return commands.slice(skipped);
       argv.push(argument);
     }
     commands.push(argv);
   }
-  return commands;
+  return commands.slice(skipped);
 }
 
 class LineReader {

@@ -80,6 +80,8 @@ export class Session {
   readonly handle: number;
   nowMs: number;
   closed = false;
+  /** How often a call has said that much was done. */
+  slices = 0;
   /** Yield that the client was parked on, if it is. */
   parkedOn: Yield | undefined;
   /** All bytes of replies that were not taken yet. */
@@ -164,6 +166,9 @@ export class Session {
         case Yield.Idle:
           this.take();
           return;
+        case Yield.Slice:
+          this.slices++;
+          break;
         case Yield.Flush:
           this.take();
           break;
