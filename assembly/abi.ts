@@ -1,6 +1,7 @@
 /**
  * The border between the engine and the host: integers only, valid as TypeScript and as AssemblyScript.
- * Both sides import this file; nothing else is shared. `docs/engine.md` tells how a call goes.
+ * Both sides import this file, `command-ids.ts` and `settings.ts`; nothing else is shared. `docs/engine.md` tells how a
+ * call goes.
  */
 
 /** What `execute` and `resume` answer: what the host must do before it calls `resume`. */
@@ -116,89 +117,6 @@ export enum CommandStat {
   Size = 4,
 }
 
-/** Settings the host may change at any time with `setSetting(setting, value)`. */
-export enum Setting {
-  /** Sum of `Gate` bits. */
-  Gates = 0,
-  ClusterEnabled = 1,
-  /** 1: this node follows a primary; expired keys are hidden, not deleted. */
-  Replica = 2,
-  /** 1: effective writes are appended to the journal. */
-  Journal = 3,
-  /** Bytes; 0 is no limit. */
-  MaxMemory = 4,
-  /** `MaxMemoryPolicy`. */
-  MaxMemoryPolicy = 5,
-  ProtoMaxBulkLength = 6,
-  QueryBufferLimit = 7,
-  /** 1: expiry propagates as UNLINK and frees in slices (lazyfree-lazy-expire). */
-  LazyExpire = 8,
-  LazyUserDelete = 9,
-  LazyUserFlush = 10,
-  LazyServerDelete = 11,
-  ActiveExpire = 12,
-  /** 1: RDB strings longer than 20 bytes are compressed (rdbcompression). */
-  RdbCompression = 13,
-  RdbChecksum = 14,
-  LfuLogFactor = 15,
-  LfuDecayTime = 16,
-  /** 1 while a failover or CLIENT PAUSE ALL holds every command. */
-  ReplicaReadOnly = 17,
-  ClusterAllowReadsWhenDown = 18,
-  /** 0 no, 1 yes: clear sanitize-dump-payload for clients. */
-  SanitizePayload = 19,
-  ActiveExpireEffort = 20,
-  MaxMemorySamples = 21,
-  HashMaxListpackEntries = 22,
-  HashMaxListpackValue = 23,
-  /** As in the directive: elements when above 0, -1 to -5 for 4 to 64 KiB. */
-  ListMaxListpackSize = 24,
-  ListCompressDepth = 25,
-  SetMaxIntsetEntries = 26,
-  ZsetMaxListpackEntries = 27,
-  ZsetMaxListpackValue = 28,
-  StreamNodeMaxBytes = 29,
-  StreamNodeMaxEntries = 30,
-  HllSparseMaxBytes = 31,
-  /** Sum of `Notify` bits; 0: no notifications. */
-  NotifyEvents = 32,
-  /** DEBUG QUICKLIST-PACKED-THRESHOLD: list elements above this many bytes get a node of their own. */
-  QuicklistPackedThreshold = 33,
-  /** maxmemory-eviction-tenacity, 0 to 100. */
-  EvictionTenacity = 34,
-  /** lazyfree-lazy-eviction: evicted keys propagate as UNLINK. */
-  LazyEviction = 35,
-  ReplicaIgnoreMaxMemory = 36,
-  /** cluster-allow-pubsubshard-when-down. */
-  ClusterAllowPubSubWhenDown = 37,
-  Size = 64,
-}
-
-/** Rare global conditions; any bit set sends every command through the slow checks. */
-export enum Gate {
-  /** LOADING: only commands flagged `loading` run. */
-  Loading = 1,
-  /** Replica whose link is down with replica-serve-stale-data no. */
-  MasterDown = 2,
-  /** Fewer good replicas than min-replicas-to-write. */
-  NoReplicas = 4,
-  /** Writes refused after a failed snapshot (stop-writes-on-bgsave-error). */
-  DiskError = 8,
-  /** CLIENT PAUSE WRITE or a manual failover. */
-  PauseWrites = 16,
-  PauseAll = 32,
-  /** The cluster state is fail. */
-  ClusterDown = 64,
-  /** Read-only replica: writes are refused for all but the primary's link. */
-  ReadOnlyReplica = 128,
-  MaxMemory = 256,
-  /** AOF write error: as DiskError with its own text. */
-  AofError = 512,
-  /** MONITOR or tracking wants to see each command before it runs. */
-  Observe = 1024,
-  ClusterDownUnbound = 2048,
-}
-
 /** Bits of `Client.Flags`; those from `NeedsAuth` up to `Observed` take the slow checks. */
 export enum ClientFlag {
   NeedsAuth = 1,
@@ -267,10 +185,6 @@ export enum SlotState {
 export enum Interest {
   Watch = 1,
   Snapshot = 2,
-  Events = 4,
-  Blocking = 8,
-  Tracking = 16,
-  Migration = 32,
 }
 
 /** Value types: numbers as in Redis's `robj.type`. */
@@ -305,65 +219,15 @@ export enum Encoding {
   HashTableEx = 11,
 }
 
-export enum MaxMemoryPolicy {
-  NoEviction = 0,
-  AllKeysLru = 1,
-  AllKeysLfu = 2,
-  AllKeysRandom = 3,
-  VolatileLru = 4,
-  VolatileLfu = 5,
-  VolatileRandom = 6,
-  VolatileTtl = 7,
-}
-
-/** Command flags: the first 22 as COMMAND INFO knows them, the rest are ours. */
-export enum CommandFlag {
-  Write = 1,
-  ReadOnly = 2,
-  DenyOom = 4,
-  Admin = 8,
-  PubSub = 16,
-  NoScript = 32,
-  Blocking = 64,
-  Loading = 128,
-  Stale = 256,
-  SkipMonitor = 512,
-  SkipSlowlog = 1024,
-  Asking = 2048,
-  Fast = 4096,
-  NoAuth = 8192,
-  MayReplicate = 16384,
-  NoMandatoryKeys = 32768,
-  NoAsyncLoading = 65536,
-  NoMulti = 131072,
-  MovableKeys = 262144,
-  AllowBusy = 524288,
-  Protected = 1048576,
-  SortForScript = 2097152,
-  /** Runs in the host. */
-  Host = 4194304,
-  /** Runs at once even between MULTI and EXEC. */
-  NotQueued = 8388608,
-  /** Allowed to a RESP2 client in subscribed mode. */
-  Subscriber = 16777216,
-  /** Keys follow a key count argument at `firstKey - 1` (EVAL, LMPOP ...). */
-  KeyCount = 33554432,
-  /** The host answers which keys it takes (movable keys outside `KeyCount`). */
-  HostKeys = 67108864,
-}
-
 /**
  * Kinds of record in the key-event region: u32 kind, u32 database, u32 key length, key bytes. `Notify` goes on with
  * u32 class (`Notify` bit), u32 length and the bytes of the event's name.
  */
 export enum KeyEvent {
-  Modified = 1,
-  Expired = 2,
-  Deleted = 3,
   /** Something for subscribers of keyspace notifications. */
-  Notify = 4,
+  Notify = 1,
   /** A key that clients are blocked on may serve one of them now. */
-  Ready = 5,
+  Ready = 2,
 }
 
 /** Classes of keyspace notifications, bits as in Redis's `notify-keyspace-events`. */
@@ -411,266 +275,6 @@ export enum LoadStatus {
   OutOfMemory = 6,
   BadChecksum = 7,
   DuplicateKey = 8,
-}
-
-/** Every top-level command, engine and host alike; the number is its id in the tables of both sides. */
-export enum Command {
-  None = 0,
-  // Strings.
-  Append,
-  Decr,
-  DecrBy,
-  Get,
-  GetDel,
-  GetEx,
-  GetRange,
-  GetSet,
-  Incr,
-  IncrBy,
-  IncrByFloat,
-  Lcs,
-  MGet,
-  MSet,
-  MSetNx,
-  PSetEx,
-  Set,
-  SetEx,
-  SetNx,
-  SetRange,
-  StrLen,
-  SubStr,
-  // Keys of any type.
-  Copy,
-  Del,
-  Dump,
-  Exists,
-  Expire,
-  ExpireAt,
-  ExpireTime,
-  Keys,
-  Move,
-  Object,
-  Persist,
-  PExpire,
-  PExpireAt,
-  PExpireTime,
-  PTtl,
-  RandomKey,
-  Rename,
-  RenameNx,
-  Restore,
-  RestoreAsking,
-  Scan,
-  Touch,
-  Ttl,
-  Type,
-  Unlink,
-  // Databases.
-  DbSize,
-  FlushDb,
-  FlushAll,
-  SwapDb,
-  Select,
-  // Transactions.
-  Multi,
-  Exec,
-  Discard,
-  Watch,
-  Unwatch,
-  // Cluster, client side.
-  Asking,
-  ReadOnly,
-  ReadWrite,
-  // Connection.
-  Ping,
-  Echo,
-  Auth,
-  Client,
-  Hello,
-  Quit,
-  Reset,
-  // Server.
-  Cluster,
-  Command,
-  Config,
-  Debug,
-  Info,
-  LastSave,
-  Lolwut,
-  Memory,
-  Role,
-  ReplicaOf,
-  SlaveOf,
-  PSync,
-  Sync,
-  ReplConf,
-  Shutdown,
-  SlowLog,
-  Time,
-  Wait,
-  Save,
-  BgSave,
-  BgRewriteAof,
-  Monitor,
-  Latency,
-  Publish,
-  // Lists.
-  BLMove,
-  BLMPop,
-  BLPop,
-  BRPop,
-  BRPopLPush,
-  LIndex,
-  LInsert,
-  LLen,
-  LMove,
-  LMPop,
-  LPop,
-  LPos,
-  LPush,
-  LPushX,
-  LRange,
-  LRem,
-  LSet,
-  LTrim,
-  RPop,
-  RPopLPush,
-  RPush,
-  RPushX,
-  // Hashes.
-  HDel,
-  HExists,
-  HExpire,
-  HExpireAt,
-  HExpireTime,
-  HGet,
-  HGetAll,
-  HIncrBy,
-  HIncrByFloat,
-  HKeys,
-  HLen,
-  HMGet,
-  HMSet,
-  HPersist,
-  HPExpire,
-  HPExpireAt,
-  HPExpireTime,
-  HPTtl,
-  HRandField,
-  HScan,
-  HSet,
-  HSetNx,
-  HStrLen,
-  HTtl,
-  HVals,
-  // Sets.
-  SAdd,
-  SCard,
-  SDiff,
-  SDiffStore,
-  SInter,
-  SInterCard,
-  SInterStore,
-  SIsMember,
-  SMembers,
-  SMIsMember,
-  SMove,
-  SPop,
-  SRandMember,
-  SRem,
-  SScan,
-  SUnion,
-  SUnionStore,
-  // Sorted sets.
-  BZMPop,
-  BZPopMax,
-  BZPopMin,
-  ZAdd,
-  ZCard,
-  ZCount,
-  ZDiff,
-  ZDiffStore,
-  ZIncrBy,
-  ZInter,
-  ZInterCard,
-  ZInterStore,
-  ZLexCount,
-  ZMPop,
-  ZMScore,
-  ZPopMax,
-  ZPopMin,
-  ZRandMember,
-  ZRange,
-  ZRangeByLex,
-  ZRangeByScore,
-  ZRangeStore,
-  ZRank,
-  ZRem,
-  ZRemRangeByLex,
-  ZRemRangeByRank,
-  ZRemRangeByScore,
-  ZRevRange,
-  ZRevRangeByLex,
-  ZRevRangeByScore,
-  ZRevRank,
-  ZScan,
-  ZScore,
-  ZUnion,
-  ZUnionStore,
-  // Geo.
-  GeoAdd,
-  GeoDist,
-  GeoHash,
-  GeoPos,
-  GeoRadius,
-  GeoRadius_Ro,
-  GeoRadiusByMember,
-  GeoRadiusByMember_Ro,
-  GeoSearch,
-  GeoSearchStore,
-  // Streams.
-  XAck,
-  XAdd,
-  XAutoClaim,
-  XClaim,
-  XDel,
-  XGroup,
-  XInfo,
-  XLen,
-  XPending,
-  XRange,
-  XRead,
-  XReadGroup,
-  XRevRange,
-  XSetId,
-  XTrim,
-  // Bitmaps.
-  BitCount,
-  BitField,
-  BitField_Ro,
-  BitOp,
-  BitPos,
-  GetBit,
-  SetBit,
-  // HyperLogLog.
-  PfAdd,
-  PfCount,
-  PfMerge,
-  PfDebug,
-  PfSelfTest,
-  // Sorting.
-  Sort,
-  Sort_Ro,
-  // Pub/sub.
-  Subscribe,
-  Unsubscribe,
-  PSubscribe,
-  PUnsubscribe,
-  SSubscribe,
-  SUnsubscribe,
-  SPublish,
-  PubSub,
-  Count,
 }
 
 /** Sizes of fixed regions, in bytes. */

@@ -1,5 +1,5 @@
 /** What comes after a command: it is counted, its replies are dropped where nobody wants them, its leavings freed. */
-import { ClientFlag, Command, CommandStat, Stat } from "./abi";
+import { ClientFlag, CommandStat, Stat } from "./abi";
 import { ClientState } from "./base/client";
 import {
   changeFlags,
@@ -13,6 +13,7 @@ import {
   setClient,
 } from "./base/frame";
 import { Stats } from "./base/stats";
+import { Command } from "./command-ids";
 import { inputLeft } from "./input";
 import { again } from "./keyspace/blocking";
 import { releaseOwned } from "./protocol/query";

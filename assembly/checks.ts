@@ -1,9 +1,11 @@
 /** All that a command is asked before it runs, for clients and times with special conditions, and in cluster mode. */
-import { ClientFlag, Command, CommandFlag, Gate } from "./abi";
+import { ClientFlag } from "./abi";
 import { argc, clientFlags, clusterEnabled, gates, setSlot } from "./base/frame";
+import { Command, CommandFlag } from "./command-ids";
 import { CommandRow } from "./commands";
 import { passGates, queue, reject, Verdict } from "./gates";
 import { checkOwnership, plainlyOurs, slotOfArgument } from "./ownership";
+import { Gate } from "./settings";
 
 /** Flags of clients whose commands need `checkAll`. */
 export const WATCHED_FLAGS: u32 =

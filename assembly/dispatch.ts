@@ -1,7 +1,7 @@
 /**
  * The main loop: parse, look up, check, run; until the input is used up or the host is needed. See docs/engine.md.
  */
-import { ClientFlag, Command, CommandFlag, Frame, Region, Setting, Stat, Yield } from "./abi";
+import { ClientFlag, Frame, Region, Stat, Yield } from "./abi";
 import {
   afterCommand,
   afterRefusal,
@@ -40,6 +40,7 @@ import {
 import { notePeak, peakMemory, usedMemory } from "./base/memory";
 import { Stats } from "./base/stats";
 import { checkAll, WATCHED_FLAGS } from "./checks";
+import { Command, CommandFlag } from "./command-ids";
 import { CommandRow, findCommand, findSubcommand } from "./commands";
 import { noteRejected, Verdict } from "./gates";
 import { dropOthers, dropRegion, parseNext, putBack, takeInput } from "./input";
@@ -62,6 +63,7 @@ import { replyError } from "./protocol/reply";
 import { isHttp, replyArity, replyUnknown, replyUnknownSubcommand } from "./refusals";
 import { makeRoom } from "./room";
 import { run } from "./run";
+import { Setting } from "./settings";
 
 /** Arguments of commands since the host's call; see `Yield.Slice`. */
 let argumentsRun: u32 = 0;

@@ -2,15 +2,17 @@
  * The conditions of client and node between a parsed command and its body: the checks of Redis 7.0's processCommand, in
  * its order. `checks.ts` asks them, and `ownership.ts` for the slots, where a client, the time or cluster mode needs it.
  */
-import { ClientFlag, Command, CommandFlag, CommandStat, Gate } from "./abi";
+import { ClientFlag, CommandStat } from "./abi";
 import { ClientState } from "./base/client";
 import { changeFlags, client, clientFlags, gates, resp3 } from "./base/frame";
 import { canAllocate } from "./base/memory";
 import { Stats } from "./base/stats";
+import { Command, CommandFlag } from "./command-ids";
 import { CommandRow } from "./commands";
 import { Evicted, evict } from "./keyspace/eviction";
 import { discardTransaction, queueCommand, queuedSize } from "./keyspace/transaction";
 import { beginError, endError, errorText, replyError, replySimple } from "./protocol/reply";
+import { Gate } from "./settings";
 
 /** What a check says. */
 export enum Verdict {

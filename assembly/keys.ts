@@ -2,9 +2,10 @@
  * Which arguments of a command are keys. Most commands say so in their row; where the arguments decide, this file
  * does. Behaviour: Redis 7.0 db.c, getKeysFromCommand: arguments that make no sense have no keys.
  */
-import { Command, CommandFlag } from "./abi";
+
 import { equalsWord } from "./base/bytes";
 import { Arg, argc } from "./base/frame";
+import { Command, CommandFlag } from "./command-ids";
 import { CommandRow } from "./commands";
 
 /** Last key's argument index, from the row's `lastKey`, which counts from the end when negative. */

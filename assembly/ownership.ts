@@ -1,15 +1,5 @@
 /** Slots: which one a command is about, and whether this node may serve it (Redis 7.0 cluster.c, getNodeByQuery). */
-import {
-  ClientFlag,
-  Command,
-  CommandFlag,
-  CommandStat,
-  Frame,
-  Gate,
-  RedirectKind,
-  Setting,
-  SlotState,
-} from "./abi";
+import { ClientFlag, CommandStat, Frame, RedirectKind, SlotState } from "./abi";
 import { compareBytes } from "./base/bytes";
 import { ClientState } from "./base/client";
 import {
@@ -26,6 +16,7 @@ import {
   slot,
 } from "./base/frame";
 import { Stats } from "./base/stats";
+import { Command, CommandFlag } from "./command-ids";
 import { CommandRow } from "./commands";
 import { effectiveFlags, Verdict } from "./gates";
 import { Keys, lastKeyOf } from "./keys";
@@ -34,6 +25,7 @@ import { isExpired, slotOf } from "./keyspace/keyspace";
 import { discardTransaction, QueuedCommand } from "./keyspace/transaction";
 import { keySlot } from "./protocol/crc16";
 import { replyError } from "./protocol/reply";
+import { Gate, Setting } from "./settings";
 
 const slotStatesPointer: usize = memory.data(16384, 16);
 

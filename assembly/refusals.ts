@@ -1,7 +1,8 @@
 /** What a command that cannot run is told. Texts: Redis 7.0 server.c, processCommand. */
-import { Command } from "./abi";
+
 import { equalsWord } from "./base/bytes";
 import { Arg, argc, replyAt } from "./base/frame";
+import { Command } from "./command-ids";
 import { CommandRow } from "./commands";
 import { discardTransaction } from "./keyspace/transaction";
 import { beginError, cTextLength, endError, errorBytes, errorText } from "./protocol/reply";

@@ -1,7 +1,8 @@
 /** Memory that is set aside before a write runs, so that it need not ask for each little allocation. */
-import { Command } from "./abi";
+
 import { Arg, argc } from "./base/frame";
 import { canAllocate } from "./base/memory";
+import { Command } from "./command-ids";
 import { CommandRow } from "./commands";
 import { Journal } from "./journal";
 import { largestTable } from "./keyspace/database";

@@ -1,6 +1,7 @@
 /** One exhaustive switch from a command's id to its body. */
-import { Command } from "./abi";
+
 import { now } from "./base/frame";
+import { Command } from "./command-ids";
 import { discard, multi, unwatch, watch } from "./keyspace/transaction";
 import { runBitmap } from "./types/bitmap";
 import { incrBy, incrByArgument, incrByFloat } from "./types/counter";

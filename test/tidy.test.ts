@@ -17,7 +17,7 @@ const HOST_ORDER: readonly (readonly string[])[] = [
 ];
 
 const ENGINE_ORDER: readonly (readonly string[])[] = [
-  ["abi", "config"],
+  ["abi", "command-ids", "config", "settings"],
   ["base"],
   ["protocol"],
   ["structures"],

@@ -2,7 +2,8 @@
  * The regions of one call: arguments, replies, journal, key events, output. `abi.ts` names the words of the
  * frame; `publish` fills them when control goes back to the host.
  */
-import { Client, Frame, Region, Setting } from "../abi";
+import { Client, Frame, Region } from "../abi";
+import { Setting } from "../settings";
 import { alloc, canAllocate, free, resize } from "./memory";
 
 const framePointer: usize = memory.data(80, 16);
@@ -72,7 +73,7 @@ export class Arg {
   }
 }
 
-/** Numbers the host sets; see `Setting` in `abi.ts`. */
+/** Numbers the host sets; see `Setting` in `settings.ts`. */
 export class Settings {
   @inline static value(setting: u32): f64 {
     return load<f64>(settingsPointer + ((<usize>setting) << 3));

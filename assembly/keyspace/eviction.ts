@@ -2,13 +2,14 @@
  * Eviction (evict.c): when more than `maxmemory` is used, keys go, by the policy's idea of the best to lose. As Redis
  * does, a few keys are sampled at a time and the best candidates of all samples so far are kept in a pool.
  */
-import { Gate, MaxMemoryPolicy, Notify, Setting, Stat } from "../abi";
+import { Notify, Stat } from "../abi";
 import { copyBytes } from "../base/bytes";
 import { gates, isReplica, now, Settings } from "../base/frame";
 import { alloc, canAllocate, free, usedMemory } from "../base/memory";
 import { randomBelow } from "../base/random";
 import { Stats } from "../base/stats";
 import { Journal } from "../journal";
+import { Gate, MaxMemoryPolicy, Setting } from "../settings";
 import { countDatabases, Database, databaseAt, databaseExists, find } from "./database";
 import { Entry } from "./entry";
 import { freeGarbage, hasGarbage } from "./garbage";

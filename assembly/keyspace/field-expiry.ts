@@ -3,10 +3,11 @@
  * removes it, and its cycle removes those that nobody asks for; either way replicas get an HDEL. A replica removes
  * nothing by itself, and its primary's commands see all there is.
  */
-import { ClientFlag, Gate, Notify, Stat } from "../abi";
+import { ClientFlag, Notify, Stat } from "../abi";
 import { clientFlags, gates, isReplica, now } from "../base/frame";
 import { Stats } from "../base/stats";
 import { Journal } from "../journal";
+import { Gate } from "../settings";
 import { DICT_SCAN_MAX, Dict, dictFind, dictScan } from "../structures/dict";
 import { Hash, HashText } from "../structures/hash-fields";
 import { FieldRecord } from "../structures/hash-record";

@@ -1,20 +1,12 @@
 /** What commands do with keys: look up, write, expire, delete. All writes to the keyspace pass through here. */
-import {
-  ClientFlag,
-  Command,
-  Encoding,
-  Gate,
-  MaxMemoryPolicy,
-  Notify,
-  Setting,
-  Stat,
-  ValueType,
-} from "../abi";
+import { ClientFlag, Encoding, Notify, Stat, ValueType } from "../abi";
 import { ClientState } from "../base/client";
 import { client, clientFlags, commandId, gates, isReplica, now, Settings } from "../base/frame";
 import { Stats } from "../base/stats";
+import { Command } from "../command-ids";
 import { Journal } from "../journal";
 import { keySlot } from "../protocol/crc16";
+import { Gate, MaxMemoryPolicy, Setting } from "../settings";
 import { signalReady } from "./blocking";
 import { Database, databaseAt, find, insertSearched, removeFound, replaceFound } from "./database";
 import { Entry, freeEntry, freeValue, newEntry, reshape, withExpiry } from "./entry";

@@ -1,7 +1,8 @@
 /** Keyspace notifications (notify.c): records for the host, which knows the subscribers. */
-import { KeyEvent, Notify, Setting } from "../abi";
+import { KeyEvent, Notify } from "../abi";
 import { copyBytes, writeText } from "../base/bytes";
 import { Settings, Streams } from "../base/frame";
+import { Setting } from "../settings";
 
 /** Room for the longest name of an event. */
 const NAME_MAX: u32 = 64;

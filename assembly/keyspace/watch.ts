@@ -3,10 +3,10 @@
  * branch. WATCH is served here, as a client's own pipelined write must already count; snapshots hang in through
  * `onSnapshotWrite`; everything else reads the key-event region after the call.
  */
-import { ClientFlag, Interest, KeyEvent } from "../abi";
+import { ClientFlag, Interest } from "../abi";
 import { bytesEqual, copyBytes } from "../base/bytes";
 import { ClientState } from "../base/client";
-import { client, now, Streams, setClient } from "../base/frame";
+import { client, now, setClient } from "../base/frame";
 import { alloc, free } from "../base/memory";
 import { Database, databaseAt, databaseExists, find, SLOT_COUNT } from "./database";
 import { Entry } from "./entry";
@@ -61,10 +61,6 @@ export function beforeWrite(
   }
   if ((interest & Interest.Watch) != 0)
     touchWatched(database.factsOf(slot).watchers, key, length, removal);
-  const told = Interest.Events | Interest.Blocking | Interest.Tracking | Interest.Migration;
-  if ((interest & told) != 0) {
-    noteEvent(removal ? KeyEvent.Expired : KeyEvent.Modified, database.index, key, length);
-  }
 }
 
 /** To be called before a change that WATCH does not count: a running snapshot still wants the value as it was. */
@@ -73,17 +69,6 @@ export function beforeQuietWrite(database: Database, slot: u32): void {
   if ((table.interest & Interest.Snapshot) == 0) return;
   table.interest &= ~(<u32>Interest.Snapshot);
   snapshotHook(database, slot);
-}
-
-function noteEvent(kind: u32, database: u32, key: usize, length: u32): void {
-  const events = Streams.events;
-  if (!events.reserve(<usize>length + 12)) return;
-  const at = events.room(<usize>length + 12);
-  store<u32>(at, kind);
-  store<u32>(at, database, 4);
-  store<u32>(at, length, 8);
-  copyBytes(at + 12, key, length);
-  events.length += length + 12;
 }
 
 function touchWatched(first: usize, key: usize, length: u32, removal: bool): void {

@@ -2,11 +2,12 @@
  * What the parser keeps for a client between reads: its query buffer, the list of arguments read so far, and the
  * allocation that a large argument is written to.
  */
-import { ClientFlag, Region, Setting, Stat } from "../abi";
+import { ClientFlag, Region, Stat } from "../abi";
 import { ClientState } from "../base/client";
 import { inputPointer, Settings } from "../base/frame";
 import { alloc, canAllocate, free, resize, usableSize } from "../base/memory";
 import { Stats } from "../base/stats";
+import { Setting } from "../settings";
 import { replyError } from "./reply";
 
 export enum Parse {

@@ -9,10 +9,11 @@
  *
  * Limits and texts: Redis 7.0 networking.c, processInlineBuffer and processMultibulkBuffer.
  */
-import { ClientFlag, Region, Setting } from "../abi";
+import { ClientFlag, Region } from "../abi";
 import { ClientState } from "../base/client";
 import { argv, Settings, setArguments } from "../base/frame";
 import { alloc, canAllocate } from "../base/memory";
+import { Setting } from "../settings";
 import { parseInline } from "./inline";
 import { parsedInt64, parseInt64 } from "./number";
 import { broken, LINE_MAX, Parse, pushArgument, RAW_HEADER } from "./query";

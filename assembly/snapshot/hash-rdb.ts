@@ -6,10 +6,11 @@
  *   HashMetadata    u64 soonest expiry, count, { expiry - soonest + 1 or 0, field, value }
  *   HashListpackEx  u64 soonest expiry, a listpack of fields, values and expiries (0: none), in order of expiry
  */
-import { Encoding, LoadStatus, Setting } from "../abi";
+import { Encoding, LoadStatus } from "../abi";
 import { writeText } from "../base/bytes";
 import { Settings } from "../base/frame";
 import { canAllocate, free } from "../base/memory";
+import { Setting } from "../settings";
 import { Dict, dictFind, dictInsertSearched, dictNew, dictNext } from "../structures/dict";
 import { Hash, HashText, hashToTable } from "../structures/hash-fields";
 import { Packed, widthOf } from "../structures/hash-packed";

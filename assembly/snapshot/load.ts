@@ -3,7 +3,7 @@
  * operands, or a type with key and value); what is left waits for more. Keys go straight into the
  * databases, which the host has emptied before. Any input is survived: damage ends in a `LoadStatus`.
  */
-import { LoadStatus, Setting } from "../abi";
+import { LoadStatus } from "../abi";
 import { copyBytes } from "../base/bytes";
 import { ByteStream, isReplica, publish, Settings, Streams, setNow } from "../base/frame";
 import { alloc, canAllocate, free, resize } from "../base/memory";
@@ -19,6 +19,7 @@ import {
 import { freeEntry } from "../keyspace/entry";
 import { beforeWrite } from "../keyspace/watch";
 import { keySlot } from "../protocol/crc16";
+import { Setting } from "../settings";
 import { crc64 } from "./crc64";
 import { beginValue, continueValue, dropLoading, loadedEmpty } from "./loading";
 import { Loading } from "./loading-state";

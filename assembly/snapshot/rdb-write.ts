@@ -5,12 +5,13 @@
  * A snapshot may write while a command is half done (`beforeWrite`), so nothing here uses state that commands
  * use: not `View`, not the last parsed integer, not the last search.
  */
-import { Encoding, MaxMemoryPolicy, Setting, ValueType } from "../abi";
+import { Encoding, ValueType } from "../abi";
 import { copyBytes } from "../base/bytes";
 import { ByteStream, now, Settings } from "../base/frame";
 import { Entry, RAW_HEADER } from "../keyspace/entry";
 import { lfuDecayed, lfuPolicy } from "../keyspace/keyspace";
 import { writeInt64 } from "../protocol/number";
+import { MaxMemoryPolicy, Setting } from "../settings";
 import { hashRdbType, saveHash } from "./hash-rdb";
 import { listRdbType, saveList } from "./list-rdb";
 import { lzfCompress } from "./lzf";

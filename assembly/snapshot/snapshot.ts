@@ -13,7 +13,7 @@
  * The bytes gather in a stream of their own until the host takes them out. When it cannot grow, the snapshot fails
  * and gives its memory back; the command that ran into it goes on.
  */
-import { Frame, Interest, Setting, ValueType } from "../abi";
+import { Frame, Interest, ValueType } from "../abi";
 import {
   Arg,
   argc,
@@ -37,6 +37,7 @@ import { holdGarbage, onDatabaseGone } from "../keyspace/flush";
 import { stringLength } from "../keyspace/string-value";
 import { nextOccupied, SlotWalk } from "../keyspace/walk";
 import { onSnapshotWrite } from "../keyspace/watch";
+import { Setting } from "../settings";
 import { crc64 } from "./crc64";
 import { Opcode } from "./rdb-format";
 import { RdbWriter } from "./rdb-write";

@@ -1,8 +1,9 @@
 /** Sorted set values in RDB files and in digests. Formats: Redis 7.0 rdb.c; digest: debug.c. */
-import { Encoding, LoadStatus, Setting } from "../abi";
+import { Encoding, LoadStatus } from "../abi";
 import { Settings } from "../base/frame";
 import { canAllocate, free } from "../base/memory";
 import { parseDouble, parsedDouble, writeDouble17 } from "../protocol/double";
+import { Setting } from "../settings";
 import { dictFind } from "../structures/dict";
 import {
   lpBytes,

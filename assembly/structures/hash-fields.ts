@@ -3,12 +3,13 @@
  * Afterwards the entry must get `Hash.encoding` and `Hash.ptr` again (`setPointer`). `find` remembers the field for the
  * calls about "found". The encodings are told in hash-value.ts.
  */
-import { Encoding, Setting } from "../abi";
+import { Encoding } from "../abi";
 import { copyBytes } from "../base/bytes";
 import { Settings } from "../base/frame";
 import { canAllocate, free } from "../base/memory";
 import { nextRandom64, randomBelow } from "../base/random";
 import { replyBulk } from "../protocol/reply";
+import { Setting } from "../settings";
 import {
   Dict,
   dictFind,

@@ -5,9 +5,10 @@
  *
  *   16 bytes       head | tail | count of elements | i32 fill (list-max-listpack-size when it was made)
  */
-import { Setting } from "../abi";
+
 import { Settings } from "../base/frame";
 import { alloc, canAllocate, free, usableSize } from "../base/memory";
+import { Setting } from "../settings";
 import { LP_EMPTY } from "./listpack";
 import { lpEntryBytes, writePlanned } from "./listpack-element";
 import {

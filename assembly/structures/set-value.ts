@@ -3,12 +3,13 @@
  * allocation {u32 length, bytes}. As in Redis 7.0 a set of integers turns into a table when it gets a member that is
  * none or more than `set-max-intset-entries`, and never back. `encoding` is the entry's.
  */
-import { Encoding, Setting } from "../abi";
+import { Encoding } from "../abi";
 import { copyBytes } from "../base/bytes";
 import { Settings } from "../base/frame";
 import { alloc, canAllocate, free, usableSize } from "../base/memory";
 import { nextRandom64, randomBelow } from "../base/random";
 import { parsedInt64, parseInt64, writeInt64 } from "../protocol/number";
+import { Setting } from "../settings";
 import {
   Dict,
   dictBytes,

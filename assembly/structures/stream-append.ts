@@ -1,7 +1,8 @@
 /** Adding entries at the end of a stream. `stream-node.ts` tells how they lie. */
-import { Setting } from "../abi";
+
 import { Arg, Settings } from "../base/frame";
 import { alloc, free, resize, roundedSize, usableSize } from "../base/memory";
+import { Setting } from "../settings";
 import { At, treeFind, treeInsert, treeLast } from "./id-tree";
 import { LP_EMPTY, LP_HEADER, lpBytes, lpFirst, lpNext, lpReplaceInteger } from "./listpack";
 import { lpEntryBytes, lpEquals, writeIntegerElement, writePlanned } from "./listpack-element";

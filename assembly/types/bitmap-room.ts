@@ -1,5 +1,5 @@
 /** What bitmap commands have in common: offsets, and strings opened for bits to be written. */
-import { ClientFlag, Encoding, Setting, ValueType } from "../abi";
+import { ClientFlag, Encoding, ValueType } from "../abi";
 import { Arg, clientFlags, Settings, slot } from "../base/frame";
 import { canAllocate } from "../base/memory";
 import { Database, find } from "../keyspace/database";
@@ -14,6 +14,7 @@ import {
 import { growString, makeRaw, stringLength, View, view } from "../keyspace/string-value";
 import { parsedInt64, parseInt64 } from "../protocol/number";
 import { replyError, replyOutOfMemory, replyWrongType } from "../protocol/reply";
+import { Setting } from "../settings";
 import { LENGTH_MAX } from "./string";
 
 const HASH: u32 = 0x23;

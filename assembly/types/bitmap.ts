@@ -1,6 +1,7 @@
 /** Bitmap commands. Behaviour: Redis 7.0 bitops.c. */
-import { Command, Notify } from "../abi";
+import { Notify } from "../abi";
 import { Arg } from "../base/frame";
+import { Command } from "../command-ids";
 import { Journal } from "../journal";
 import { notify } from "../keyspace/notify";
 import { View } from "../keyspace/string-value";

@@ -1,5 +1,5 @@
 /** Commands on whole databases, and RANDOMKEY. Behaviour: Redis 7.0 db.c. */
-import { Setting } from "../abi";
+
 import { equalsWord } from "../base/bytes";
 import { ClientState } from "../base/client";
 import { Arg, argc, client, clusterEnabled, Settings } from "../base/frame";
@@ -29,6 +29,7 @@ import {
   replyOutOfMemory,
   replySyntaxError,
 } from "../protocol/reply";
+import { Setting } from "../settings";
 import { Writes } from "./writes";
 
 /** Reads a database number from an argument; -1 after an error reply. */

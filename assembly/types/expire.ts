@@ -1,5 +1,5 @@
 /** How long keys live: the EXPIRE and TTL families, PERSIST. Behaviour: Redis 7.0 expire.c. */
-import { ClientFlag, Notify, Setting } from "../abi";
+import { ClientFlag, Notify } from "../abi";
 import { equalsWord } from "../base/bytes";
 import { Arg, argc, clientFlags, isReplica, now, Settings, slot } from "../base/frame";
 import { Journal } from "../journal";
@@ -24,6 +24,7 @@ import {
   replyInt,
   replyNotInteger,
 } from "../protocol/reply";
+import { Setting } from "../settings";
 import { Writes } from "./writes";
 
 enum Condition {

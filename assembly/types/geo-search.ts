@@ -1,5 +1,5 @@
 /** GEOSEARCH, GEORADIUS and their kin. Behaviour: Redis 7.0 geo.c, georadiusGeneric. */
-import { Setting } from "../abi";
+
 import { copyBytes, equalsWord } from "../base/bytes";
 import { Arg, argc, Settings, slot } from "../base/frame";
 import { alloc, canAllocate, free, resize } from "../base/memory";
@@ -21,6 +21,7 @@ import {
   replyOutOfMemory,
   replySyntaxError,
 } from "../protocol/reply";
+import { Setting } from "../settings";
 import { lpSafeToAdd } from "../structures/listpack";
 import { Walk, Z } from "../structures/sorted-set";
 import { roomForMember } from "../structures/sorted-set-value";

@@ -1,5 +1,5 @@
 /** Geo commands. Behaviour: Redis 7.0 geo.c. */
-import { Command } from "../abi";
+
 import { equalsWord } from "../base/bytes";
 import {
   Arg,
@@ -12,6 +12,7 @@ import {
   setReplyAt,
 } from "../base/frame";
 import { alloc, canAllocate, free } from "../base/memory";
+import { Command } from "../command-ids";
 import { parseDouble, parsedDouble } from "../protocol/double";
 import { writeHumanDouble } from "../protocol/long-double";
 import { writeInt64 } from "../protocol/number";

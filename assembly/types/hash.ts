@@ -1,6 +1,7 @@
 /** Hash commands: those that write, and the switch to all. Behaviour: Redis 7.0 t_hash.c; field expiry as Redis 7.4. */
-import { Command, Encoding, Notify, ValueType } from "../abi";
+import { Encoding, Notify, ValueType } from "../abi";
 import { Arg, argc, commandId, now, slot } from "../base/frame";
+import { Command } from "../command-ids";
 import { Journal } from "../journal";
 import { Database } from "../keyspace/database";
 import { Entry, setPointer } from "../keyspace/entry";

@@ -1,8 +1,9 @@
 /** Runs of registers: one register changed in place, all of them merged or made dense. */
-import { Setting } from "../abi";
+
 import { Settings } from "../base/frame";
 import { alloc, free } from "../base/memory";
 import { RAW_HEADER } from "../keyspace/entry";
+import { Setting } from "../settings";
 import {
   DENSE_BYTES,
   densePut,

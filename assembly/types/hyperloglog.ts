@@ -1,6 +1,7 @@
 /** HyperLogLog commands. Behaviour: Redis 7.0 hyperloglog.c. */
-import { Command, Notify } from "../abi";
+import { Notify } from "../abi";
 import { Arg, argc, slot } from "../base/frame";
+import { Command } from "../command-ids";
 import { Journal } from "../journal";
 import { currentDatabase, lookupRead, lookupWrite, slotOf, willChange } from "../keyspace/keyspace";
 import { notify } from "../keyspace/notify";

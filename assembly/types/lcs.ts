@@ -7,7 +7,7 @@
  * subsequences comes out, and in which ranges, follows from that order, so it is kept exactly. For LEN alone
  * two rows are enough.
  */
-import { Setting } from "../abi";
+
 import { equalsWord } from "../base/bytes";
 import { Arg, argc, canReply, closeReplyGap, needReplyGap, Settings, slot } from "../base/frame";
 import { alloc, canAllocate, free } from "../base/memory";
@@ -25,6 +25,7 @@ import {
   replyOutOfMemory,
   replySyntaxError,
 } from "../protocol/reply";
+import { Setting } from "../settings";
 
 let wantLength: bool = false;
 let wantRanges: bool = false;

@@ -1,8 +1,9 @@
 /** List commands that take from one of several keys, or put what they take under another; and those that wait for it. */
-import { Command, Notify, ValueType } from "../abi";
+import { Notify, ValueType } from "../abi";
 import { equalsWord } from "../base/bytes";
 import { Arg, argc, slot } from "../base/frame";
 import { alloc, canAllocate, free } from "../base/memory";
+import { Command } from "../command-ids";
 import { Journal } from "../journal";
 import { again, blockOn, mayBlock, mayServe, parseSecondsTimeout } from "../keyspace/blocking";
 import { Database } from "../keyspace/database";

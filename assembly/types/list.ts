@@ -1,6 +1,7 @@
 /** List commands. Behaviour: Redis 7.0 t_list.c. */
-import { Command, Notify } from "../abi";
+import { Notify } from "../abi";
 import { Arg, argc, slot } from "../base/frame";
+import { Command } from "../command-ids";
 import { Journal } from "../journal";
 import { Entry } from "../keyspace/entry";
 import { currentDatabase, lookupRead, lookupWrite, willChange } from "../keyspace/keyspace";

@@ -1,5 +1,5 @@
 /** A set that a command makes to answer or to store, and replies of whole sets. */
-import { Encoding, Notify, Setting, ValueType } from "../abi";
+import { Encoding, Notify, ValueType } from "../abi";
 import { replyLost, Settings } from "../base/frame";
 import { canAllocate } from "../base/memory";
 import { Journal } from "../journal";
@@ -8,6 +8,7 @@ import { Entry, setPointer } from "../keyspace/entry";
 import { addEntry, deleteFound, lookupWrite, reshapeFound } from "../keyspace/keyspace";
 import { notify } from "../keyspace/notify";
 import { replyBulk, replyInt, replySet } from "../protocol/reply";
+import { Setting } from "../settings";
 import {
   Member,
   SetValue,

@@ -1,6 +1,7 @@
 /** Set commands on members; those on whole sets are in set-algebra.ts, those by chance in set-random.ts. Behaviour: Redis 7.0 t_set.c. */
-import { Command, Encoding, Notify, ValueType } from "../abi";
+import { Encoding, Notify, ValueType } from "../abi";
 import { Arg, argc, closeReplyGap, needReplyGap, replyLost, slot } from "../base/frame";
+import { Command } from "../command-ids";
 import { Journal } from "../journal";
 import { Database, find } from "../keyspace/database";
 import { Entry, setPointer } from "../keyspace/entry";

@@ -1,7 +1,8 @@
 /** SORT and SORT_RO. Behaviour: Redis 7.0 sort.c. */
-import { Command, Notify, ValueType } from "../abi";
+import { Notify, ValueType } from "../abi";
 import { equalsWord } from "../base/bytes";
 import { Arg, argc, clusterEnabled, slot } from "../base/frame";
+import { Command } from "../command-ids";
 import { Journal } from "../journal";
 import { Database, find } from "../keyspace/database";
 import { Entry } from "../keyspace/entry";

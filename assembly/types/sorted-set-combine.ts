@@ -1,5 +1,5 @@
 /** ZUNION, ZINTER, ZDIFF, ZINTERCARD and the storing ones. Behaviour: Redis 7.0 t_zset.c, zunionInterDiffGenericCommand. */
-import { Setting, ValueType } from "../abi";
+import { ValueType } from "../abi";
 import { equalsWord } from "../base/bytes";
 import { Arg, argc, Settings } from "../base/frame";
 import { alloc, canAllocate, free } from "../base/memory";
@@ -19,6 +19,7 @@ import {
   replySyntaxError,
   replyWrongType,
 } from "../protocol/reply";
+import { Setting } from "../settings";
 import { lpSafeToAdd } from "../structures/listpack";
 import { Member, setCount, setHas, setNext } from "../structures/set-value";
 import { Walk, Z } from "../structures/sorted-set";

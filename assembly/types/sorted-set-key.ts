@@ -1,5 +1,5 @@
 /** Sorted sets and their keys: opening, writing back, storing results, deleting what has become empty. */
-import { Encoding, Notify, Setting, ValueType } from "../abi";
+import { Encoding, Notify, ValueType } from "../abi";
 import { Arg, Settings, slot } from "../base/frame";
 import { signalReady } from "../keyspace/blocking";
 import { Database, find } from "../keyspace/database";
@@ -15,6 +15,7 @@ import {
 } from "../keyspace/keyspace";
 import { notify } from "../keyspace/notify";
 import { replyWrongType } from "../protocol/reply";
+import { Setting } from "../settings";
 import { Z } from "../structures/sorted-set";
 
 /** Takes the entry's set in hand; false after WRONGTYPE. */

@@ -1,5 +1,5 @@
 /** Ranges of sorted sets by rank, score and member. Behaviour: Redis 7.0 t_zset.c, zrangeGenericCommand and others. */
-import { Setting } from "../abi";
+
 import { compareBytes, equalsWord } from "../base/bytes";
 import { Arg, argc, resp3, Settings, slot } from "../base/frame";
 import { Journal } from "../journal";
@@ -16,6 +16,7 @@ import {
   replyOutOfMemory,
   replySyntaxError,
 } from "../protocol/reply";
+import { Setting } from "../settings";
 import { Walk, Z } from "../structures/sorted-set";
 import { roomForMember } from "../structures/sorted-set-value";
 import { finishRemoval } from "./sorted-set";

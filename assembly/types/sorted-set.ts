@@ -1,7 +1,8 @@
 /** Sorted set commands. Behaviour: Redis 7.0 t_zset.c. */
-import { Command, Notify, Setting } from "../abi";
+import { Notify } from "../abi";
 import { equalsWord } from "../base/bytes";
 import { Arg, argc, Settings, slot } from "../base/frame";
+import { Command } from "../command-ids";
 import { Journal } from "../journal";
 import { currentDatabase, willChange } from "../keyspace/keyspace";
 import { notify } from "../keyspace/notify";
@@ -16,6 +17,7 @@ import {
   replyOutOfMemory,
   replySyntaxError,
 } from "../protocol/reply";
+import { Setting } from "../settings";
 import { Z } from "../structures/sorted-set";
 import { combine, Operation } from "./sorted-set-combine";
 import { addKey, addMember, closeEntry, Opened, opened, openKey } from "./sorted-set-key";

@@ -1,5 +1,5 @@
 /** Stream commands. Behaviour: Redis 7.0 t_stream.c. */
-import { Command } from "../abi";
+import { Command } from "../command-ids";
 import { xAdd, xTrim } from "./stream/add";
 import { xAutoClaim, xClaim, xPending } from "./stream/claim";
 import { xDel, xLen, xRange, xSetId } from "./stream/entries";

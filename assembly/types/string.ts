@@ -1,5 +1,5 @@
 /** String commands. Behaviour: Redis 7.0 t_string.c. */
-import { ClientFlag, Encoding, Notify, Setting, ValueType } from "../abi";
+import { ClientFlag, Encoding, Notify, ValueType } from "../abi";
 import { Arg, argc, clientFlags, isReplica, journalOn, now, Settings, slot } from "../base/frame";
 import { canAllocate } from "../base/memory";
 import { Journal } from "../journal";
@@ -31,6 +31,7 @@ import {
   replyTooLong,
   replyWrongType,
 } from "../protocol/reply";
+import { Setting } from "../settings";
 import { expiryArgument, Option, options, parseExpiry, parseOptions } from "./string-options";
 import { Writes } from "./writes";
 

@@ -2,7 +2,7 @@
  * Command flags and ACL categories: their names on the wire, in the order of COMMAND INFO (the bit
  * order of Redis 7.0's server.h), and how categories follow from flags (acl.c).
  */
-import { CommandFlag } from "../../assembly/abi.ts";
+import { CommandFlag } from "../../assembly/command-ids.ts";
 import { assert } from "../base/assert.ts";
 
 const flagBits = {

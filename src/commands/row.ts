@@ -1,5 +1,5 @@
 /** One command: the row as a family file writes it, and the row with all that follows from it. */
-import { CommandFlag } from "../../assembly/abi.ts";
+import { CommandFlag } from "../../assembly/command-ids.ts";
 import { type Category, categoriesOf, parseFlags, words } from "./flags.ts";
 import { type FoundKey, type KeySpec, type LegacyRange, legacyRange } from "./key-specs.ts";
 

@@ -1,5 +1,5 @@
 /** The command table: every command that is offered, by name. What is not here does not exist. */
-import { Command } from "../../assembly/abi.ts";
+import { Command } from "../../assembly/command-ids.ts";
 import { assert } from "../base/assert.ts";
 import { latin1, latin1Text } from "../base/bytes.ts";
 import { bitmapCommands } from "./bitmap.ts";
@@ -140,7 +140,7 @@ function engineRow(name: string, row: CommandRow): EngineSubcommand {
 /** The `Command` member of a top-level command's own name. */
 export function commandId(name: string): Command {
   const id = idsByName.get(name.replaceAll("-", ""));
-  assert(id !== undefined, `command "${name}" has no id in assembly/abi.ts`);
+  assert(id !== undefined, `command "${name}" has no id in assembly/command-ids.ts`);
   return id;
 }
 

@@ -3,11 +3,11 @@ import {
   type ClientFlag,
   CommandStat,
   Frame,
-  Setting,
   Stat,
   type ValueType,
   type Yield,
 } from "../../assembly/abi.ts";
+import { Setting } from "../../assembly/settings.ts";
 import { latin1, latin1Text, utf8Text } from "../base/bytes.ts";
 import type { EngineExports } from "./exports.ts";
 import { ImageReader } from "./image-reader.ts";

@@ -1,4 +1,5 @@
-import { Command, Frame, ValueType } from "../../assembly/abi.ts";
+import { Frame, ValueType } from "../../assembly/abi.ts";
+import { Command } from "../../assembly/command-ids.ts";
 import { latin1Text } from "../base/bytes.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Client } from "./client.ts";

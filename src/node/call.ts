@@ -1,4 +1,5 @@
-import { ClientFlag, type Command, Client as Field } from "../../assembly/abi.ts";
+import { ClientFlag, Client as Field } from "../../assembly/abi.ts";
+import type { Command } from "../../assembly/command-ids.ts";
 import { latin1, latin1Text } from "../base/bytes.ts";
 import { parseInteger } from "../base/integer.ts";
 import { error, type Protocol, type ReplyValue } from "../base/reply.ts";

@@ -1,4 +1,5 @@
-import { ClientFlag, Command, Client as Field } from "../../assembly/abi.ts";
+import { ClientFlag, Client as Field } from "../../assembly/abi.ts";
+import { Command } from "../../assembly/command-ids.ts";
 import type { CommandRow } from "../commands/row.ts";
 import type { Configuration } from "../config/configuration.ts";
 import type { BufferClass } from "../config/special.ts";

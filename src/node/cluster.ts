@@ -1,11 +1,6 @@
-import {
-  ClientFlag,
-  CommandFlag,
-  Gate,
-  RedirectKind,
-  Setting,
-  SlotState as SlotBit,
-} from "../../assembly/abi.ts";
+import { ClientFlag, RedirectKind, SlotState as SlotBit } from "../../assembly/abi.ts";
+import { CommandFlag } from "../../assembly/command-ids.ts";
+import { Gate, Setting } from "../../assembly/settings.ts";
 import { assert, unreachable } from "../base/assert.ts";
 import { Prng } from "../base/prng.ts";
 import { error } from "../base/reply.ts";

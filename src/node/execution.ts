@@ -1,12 +1,12 @@
 import {
   ClientFlag,
-  Command,
   CommandStat,
   Client as Field,
   Frame,
   Region,
   Yield,
 } from "../../assembly/abi.ts";
+import { Command } from "../../assembly/command-ids.ts";
 import { assert } from "../base/assert.ts";
 import { latin1, latin1Text } from "../base/bytes.ts";
 import { heldInputBytesMax, readAheadBytesMax } from "../base/limits.ts";

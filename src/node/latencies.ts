@@ -1,4 +1,4 @@
-import type { Command } from "../../assembly/abi.ts";
+import type { Command } from "../../assembly/command-ids.ts";
 import { Histogram } from "./stats.ts";
 
 /** One histogram of durations per command that has run (latency-tracking). */

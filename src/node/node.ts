@@ -1,4 +1,6 @@
-import { ClientFlag, Command, Gate, Region, Setting, Stat } from "../../assembly/abi.ts";
+import { ClientFlag, Region, Stat } from "../../assembly/abi.ts";
+import { Command } from "../../assembly/command-ids.ts";
+import { Gate, Setting } from "../../assembly/settings.ts";
 import type { Logger } from "../base/log.ts";
 import { nullArray, type ReplyValue } from "../base/reply.ts";
 import type { CommandRow } from "../commands/row.ts";

@@ -1,4 +1,5 @@
-import { Gate, Stat } from "../../assembly/abi.ts";
+import { Stat } from "../../assembly/abi.ts";
+import { Gate } from "../../assembly/settings.ts";
 import { saveRetryDelayMs } from "../base/limits.ts";
 import {
   type DatasetLoader,

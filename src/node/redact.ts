@@ -1,4 +1,4 @@
-import { CommandFlag } from "../../assembly/abi.ts";
+import { CommandFlag } from "../../assembly/command-ids.ts";
 import { latin1, latin1Text } from "../base/bytes.ts";
 import type { CommandRow } from "../commands/row.ts";
 import { findDirective } from "../config/directives.ts";

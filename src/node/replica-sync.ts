@@ -1,4 +1,4 @@
-import { Gate } from "../../assembly/abi.ts";
+import { Gate } from "../../assembly/settings.ts";
 import { type DatasetLoader, historyOf, type LoadOutcome } from "./dataset-loader.ts";
 import type { Node } from "./node.ts";
 import type { SnapshotFile, SnapshotFiles } from "./snapshot-files.ts";

@@ -1,4 +1,4 @@
-import { Gate, Setting } from "../../assembly/abi.ts";
+import { Gate, Setting } from "../../assembly/settings.ts";
 import { unreachable } from "../base/assert.ts";
 import { latin1Text } from "../base/bytes.ts";
 import type { Prng } from "../base/prng.ts";

@@ -1,4 +1,5 @@
-import { ClientFlag, Gate, MaxMemoryPolicy, Notify, Setting } from "../../assembly/abi.ts";
+import { ClientFlag, Notify } from "../../assembly/abi.ts";
+import { Gate, MaxMemoryPolicy, Setting } from "../../assembly/settings.ts";
 import type { DirectiveName } from "../config/directives.ts";
 import type { Node } from "./node.ts";
 
@@ -9,25 +10,20 @@ const engineSettings = [
   ["proto-max-bulk-len", Setting.ProtoMaxBulkLength],
   ["client-query-buffer-limit", Setting.QueryBufferLimit],
   ["lazyfree-lazy-expire", Setting.LazyExpire],
-  ["lazyfree-lazy-user-del", Setting.LazyUserDelete],
   ["lazyfree-lazy-user-flush", Setting.LazyUserFlush],
-  ["lazyfree-lazy-server-del", Setting.LazyServerDelete],
   ["rdbcompression", Setting.RdbCompression],
   ["rdbchecksum", Setting.RdbChecksum],
   ["lfu-log-factor", Setting.LfuLogFactor],
   ["lfu-decay-time", Setting.LfuDecayTime],
-  ["replica-read-only", Setting.ReplicaReadOnly],
   ["cluster-enabled", Setting.ClusterEnabled],
   ["cluster-allow-reads-when-down", Setting.ClusterAllowReadsWhenDown],
   ["cluster-allow-pubsubshard-when-down", Setting.ClusterAllowPubSubWhenDown],
-  ["active-expire-effort", Setting.ActiveExpireEffort],
   ["maxmemory-eviction-tenacity", Setting.EvictionTenacity],
   ["lazyfree-lazy-eviction", Setting.LazyEviction],
   ["replica-ignore-maxmemory", Setting.ReplicaIgnoreMaxMemory],
   ["hash-max-listpack-entries", Setting.HashMaxListpackEntries],
   ["hash-max-listpack-value", Setting.HashMaxListpackValue],
   ["list-max-listpack-size", Setting.ListMaxListpackSize],
-  ["list-compress-depth", Setting.ListCompressDepth],
   ["set-max-intset-entries", Setting.SetMaxIntsetEntries],
   ["zset-max-listpack-entries", Setting.ZsetMaxListpackEntries],
   ["zset-max-listpack-value", Setting.ZsetMaxListpackValue],
@@ -86,13 +82,6 @@ export function applySettings(node: Node): void {
     const policy = policies[configuration.get("maxmemory-policy")];
     engine.set(Setting.MaxMemoryPolicy, policy ?? MaxMemoryPolicy.NoEviction);
   });
-  listen(["sanitize-dump-payload"], () => {
-    engine.set(
-      Setting.SanitizePayload,
-      configuration.get("sanitize-dump-payload") === "no" ? 0 : 1,
-    );
-  });
-  engine.set(Setting.ActiveExpire, 1);
 
   listen(["slowlog-log-slower-than", "slowlog-max-len", "latency-tracking"], () => {
     node.tuning.slowlogMicroseconds = configuration.get("slowlog-log-slower-than");

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { Command, CommandFlag } from "../../assembly/abi.ts";
+import { Command, CommandFlag } from "../../assembly/command-ids.ts";
 import { latin1, latin1Text } from "../../src/base/bytes.ts";
 import { helpReply } from "../../src/commands/introspect.ts";
 import type { CommandRow } from "../../src/commands/row.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { Setting } from "../../assembly/abi.ts";
+import { Setting } from "../../assembly/settings.ts";
 import { seeded } from "../assembly/load.ts";
 import { Session, sound, startEngines } from "./harness.ts";
 import { signed } from "./payload.ts";

@@ -1,6 +1,7 @@
 /** Eviction: each policy takes the right keys, and says so to replicas. */
 import { describe, expect, test } from "bun:test";
-import { Gate, MaxMemoryPolicy, Setting, Stat } from "../../assembly/abi.ts";
+import { Stat } from "../../assembly/abi.ts";
+import { Gate, MaxMemoryPolicy, Setting } from "../../assembly/settings.ts";
 import { seeded } from "../assembly/load.ts";
 import { type Instance, Session, sound, startEngines } from "./harness.ts";
 

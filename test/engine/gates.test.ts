@@ -1,15 +1,7 @@
 import { beforeAll, expect, test } from "bun:test";
-import {
-  Client,
-  ClientFlag,
-  Command,
-  CommandFlag,
-  CommandStat,
-  Gate,
-  Setting,
-  Stat,
-  Yield,
-} from "../../assembly/abi.ts";
+import { Client, ClientFlag, CommandStat, Stat, Yield } from "../../assembly/abi.ts";
+import { Command, CommandFlag } from "../../assembly/command-ids.ts";
+import { Gate, Setting } from "../../assembly/settings.ts";
 import { CommandTable } from "../../src/commands/table.ts";
 import { loadBuilds } from "../assembly/load.ts";
 import { encode, type Host, type Reply, Session, sound, startEngines } from "./harness.ts";

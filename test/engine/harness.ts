@@ -2,14 +2,8 @@
  * Engines for tests: both wasm builds behind the host's own `Engine`, and clients that speak to them as
  * `src/node/execution.ts` does, with host commands answered by a stand-in.
  */
-import {
-  Client,
-  type ClientFlag,
-  Frame,
-  RedirectKind,
-  Setting,
-  Yield,
-} from "../../assembly/abi.ts";
+import { Client, type ClientFlag, Frame, RedirectKind, Yield } from "../../assembly/abi.ts";
+import { Setting } from "../../assembly/settings.ts";
 import { CommandTable } from "../../src/commands/table.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import type { EngineExports } from "../../src/engine/exports.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { Setting } from "../../assembly/abi.ts";
+import { Setting } from "../../assembly/settings.ts";
 import { Session, sound, startEngines } from "./harness.ts";
 
 for (const instance of await startEngines()) {

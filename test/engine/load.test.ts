@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { LoadStatus, Setting } from "../../assembly/abi.ts";
+import { LoadStatus } from "../../assembly/abi.ts";
+import { Setting } from "../../assembly/settings.ts";
 import { seeded } from "../assembly/load.ts";
 import { Session, sound, startEngines } from "./harness.ts";
 import { fill, loadAll, NOW, snapshotOf } from "./rdb-support.ts";

@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from "bun:test";
-import { Setting, Stat } from "../../assembly/abi.ts";
+import { Stat } from "../../assembly/abi.ts";
+import { Setting } from "../../assembly/settings.ts";
 import { entry, loadBuilds, seeded } from "../assembly/load.ts";
 import { encode, type Instance, type Reply, Session, sound, startEngines } from "./harness.ts";
 

@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from "bun:test";
-import { ClientFlag, Gate, Setting, SlotState } from "../../assembly/abi.ts";
+import { ClientFlag, SlotState } from "../../assembly/abi.ts";
+import { Gate, Setting } from "../../assembly/settings.ts";
 import { entry, loadBuilds, put } from "../assembly/load.ts";
 import { encode, type Instance, type Reply, Session, sound, startEngines } from "./harness.ts";
 

@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from "bun:test";
-import { ClientFlag, Setting, Stat } from "../../assembly/abi.ts";
+import { ClientFlag, Stat } from "../../assembly/abi.ts";
+import { Setting } from "../../assembly/settings.ts";
 import { loadBuilds, seeded } from "../assembly/load.ts";
 import { decode, encode, type Instance, Session, sound, startEngines } from "./harness.ts";
 

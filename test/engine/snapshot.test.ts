@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { LoadStatus, Setting, Stat } from "../../assembly/abi.ts";
+import { LoadStatus, Stat } from "../../assembly/abi.ts";
+import { Setting } from "../../assembly/settings.ts";
 import { entry, loadBuilds, seeded } from "../assembly/load.ts";
 import { Session, sound, startEngine, startEngines } from "./harness.ts";
 import {

@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from "bun:test";
-import { Client, ClientFlag, Setting, Stat } from "../../assembly/abi.ts";
+import { Client, ClientFlag, Stat } from "../../assembly/abi.ts";
+import { Setting } from "../../assembly/settings.ts";
 import { loadBuilds, seeded } from "../assembly/load.ts";
 import { encode, type Host, type Reply, Session, sound, startEngines } from "./harness.ts";
 

@@ -1,6 +1,6 @@
 /** Geo commands. The answers are those of redis-server 7.0.15. */
 import { describe, expect, test } from "bun:test";
-import { Setting } from "../../assembly/abi.ts";
+import { Setting } from "../../assembly/settings.ts";
 import { type Reply, Session, sound, startEngines } from "../engine/harness.ts";
 
 for (const instance of await startEngines()) {

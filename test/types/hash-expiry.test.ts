@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from "bun:test";
-import { ClientFlag, Setting } from "../../assembly/abi.ts";
+import { ClientFlag } from "../../assembly/abi.ts";
+import { Setting } from "../../assembly/settings.ts";
 import { loadBuilds, seeded } from "../assembly/load.ts";
 import { type Instance, type Reply, Session, sound, startEngine } from "../engine/harness.ts";
 import { loadAll, NOW, snapshotOf } from "../engine/rdb-support.ts";

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "bun:test";
-import { Setting } from "../../assembly/abi.ts";
+import { Setting } from "../../assembly/settings.ts";
 import { loadBuilds, seeded } from "../assembly/load.ts";
 import { type Instance, Session, sound, startEngines } from "../engine/harness.ts";
 import { signed } from "../engine/payload.ts";
@@ -28,7 +28,6 @@ const expiringListpack = `\x19${soon}\x20\x20\x00\x00\x00\x06\x00\x81a\x02\x01\x
 function open(instance: Instance): Session {
   instance.engine.set(Setting.HashMaxListpackEntries, 512);
   instance.engine.set(Setting.HashMaxListpackValue, 64);
-  instance.engine.set(Setting.SanitizePayload, 1);
   instance.engine.set(Setting.RdbCompression, 1);
   return new Session(instance, { nowMs: NOW });
 }

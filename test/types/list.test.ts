@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { Setting } from "../../assembly/abi.ts";
+import { Setting } from "../../assembly/settings.ts";
 import { entry, seeded } from "../assembly/load.ts";
 import { type Instance, type Reply, Session, sound, startEngines } from "../engine/harness.ts";
 import { testWithRedis } from "../support/oracle.ts";

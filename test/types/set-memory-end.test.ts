@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from "bun:test";
-import { Setting } from "../../assembly/abi.ts";
+import { Setting } from "../../assembly/settings.ts";
 import { entry, loadBuilds } from "../assembly/load.ts";
 import { encode, type Reply, Session, sound, startEngines } from "../engine/harness.ts";
 

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "bun:test";
-import { Setting } from "../../assembly/abi.ts";
+import { Setting } from "../../assembly/settings.ts";
 import { loadBuilds, seeded } from "../assembly/load.ts";
 import { type Instance, Session, sound, startEngines } from "../engine/harness.ts";
 import { signed } from "../engine/payload.ts";
@@ -22,7 +22,6 @@ const listpack = "\x14\x10\x10\x00\x00\x00\x03\x00\x01\x01\x82ab\x03\xc1\x2c\x02
 
 function open(instance: Instance): Session {
   instance.engine.set(Setting.SetMaxIntsetEntries, 512);
-  instance.engine.set(Setting.SanitizePayload, 1);
   return new Session(instance, { nowMs: NOW });
 }
 

@@ -1,6 +1,6 @@
 /** Sorted sets in both encodings: every command by example, then random commands beside a plain model. */
 import { describe, expect, test } from "bun:test";
-import { Setting } from "../../assembly/abi.ts";
+import { Setting } from "../../assembly/settings.ts";
 import { entry, seeded } from "../assembly/load.ts";
 import { type Instance, type Reply, Session, sound, startEngines } from "../engine/harness.ts";
 

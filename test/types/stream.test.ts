@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from "bun:test";
-import { Setting, Yield } from "../../assembly/abi.ts";
+import { Yield } from "../../assembly/abi.ts";
+import { Setting } from "../../assembly/settings.ts";
 import { entry, loadBuilds, seeded } from "../assembly/load.ts";
 import { type Instance, type Reply, Session, sound, startEngines } from "../engine/harness.ts";
 import { signed } from "../engine/payload.ts";

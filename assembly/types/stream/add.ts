@@ -1,5 +1,5 @@
 /** XADD and XTRIM. Behaviour: Redis 7.0 t_stream.c. */
-import { ClientFlag, Encoding, Notify, Setting, ValueType } from "../../abi";
+import { ClientFlag, Encoding, Notify, ValueType } from "../../abi";
 import { equalsWord } from "../../base/bytes";
 import { Arg, argc, clientFlags, now, Settings, slot } from "../../base/frame";
 import { canAllocate } from "../../base/memory";
@@ -18,6 +18,7 @@ import {
   replyOutOfMemory,
   replySyntaxError,
 } from "../../protocol/reply";
+import { Setting } from "../../settings";
 import { newStream, Stream } from "../../structures/stream";
 import { appendEntry, tailBytes } from "../../structures/stream-append";
 import { idBelow, replyId } from "../../structures/stream-id";

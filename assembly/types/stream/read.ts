@@ -1,5 +1,5 @@
 /** XREAD and XREADGROUP. Behaviour: Redis 7.0 t_stream.c, and blocked.c for a client that is served later. */
-import { Command, ValueType } from "../../abi";
+import { ValueType } from "../../abi";
 import { equalsWord } from "../../base/bytes";
 import {
   Arg,
@@ -13,6 +13,7 @@ import {
   resp3,
 } from "../../base/frame";
 import { canAllocate } from "../../base/memory";
+import { Command } from "../../command-ids";
 import {
   again,
   blockedIds,

@@ -1,4 +1,5 @@
-import { Gate, Stat } from "../../../assembly/abi.ts";
+import { Stat } from "../../../assembly/abi.ts";
+import { Gate } from "../../../assembly/settings.ts";
 import { latin1, latin1Text } from "../../base/bytes.ts";
 import { bulk, bulkMap, error, ok, type ReplyValue } from "../../base/reply.ts";
 import { helpReply } from "../../commands/introspect.ts";

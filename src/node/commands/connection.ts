@@ -1,5 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
-import { ClientFlag, Command, Client as Field } from "../../../assembly/abi.ts";
+import { ClientFlag, Client as Field } from "../../../assembly/abi.ts";
+import { Command } from "../../../assembly/command-ids.ts";
 import { utf8 } from "../../base/bytes.ts";
 import {
   array,

@@ -1,4 +1,5 @@
-import { Command, Setting } from "../../../assembly/abi.ts";
+import { Command } from "../../../assembly/command-ids.ts";
+import { Setting } from "../../../assembly/settings.ts";
 import {
   array,
   bigNumber,
@@ -122,9 +123,7 @@ function populate(call: HostCall): ReplyValue {
 }
 
 function setActiveExpire(call: HostCall): ReplyValue {
-  const on = Number.parseInt(call.text(2), 10) !== 0;
-  call.node.cron.activeExpire = on;
-  call.node.engine.set(Setting.ActiveExpire, on ? 1 : 0);
+  call.node.cron.activeExpire = Number.parseInt(call.text(2), 10) !== 0;
   return ok;
 }
 

@@ -1,4 +1,4 @@
-import { Command } from "../../../assembly/abi.ts";
+import { Command } from "../../../assembly/command-ids.ts";
 import { error, ok, type ReplyValue, simple } from "../../base/reply.ts";
 import { type Handler, type HostCall, syntaxError } from "../call.ts";
 import type { Persistence } from "../persistence.ts";

@@ -1,4 +1,4 @@
-import { Command } from "../../../assembly/abi.ts";
+import { Command } from "../../../assembly/command-ids.ts";
 import { latin1 } from "../../base/bytes.ts";
 import {
   array,

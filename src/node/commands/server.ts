@@ -1,4 +1,4 @@
-import { Command } from "../../../assembly/abi.ts";
+import { Command } from "../../../assembly/command-ids.ts";
 import { latin1Text } from "../../base/bytes.ts";
 import { bulks, error, integer, ok, type ReplyValue } from "../../base/reply.ts";
 import {
