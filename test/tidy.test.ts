@@ -141,7 +141,7 @@ function orderViolations(top: string, order: readonly (readonly string[])[]): st
 function mayLeave(top: string, target: string): boolean {
   if (top !== "src") return false;
   return (
-    /^assembly\/abi(\.ts)?$/.test(target) ||
+    /^assembly\/(?:abi|command-ids|settings)(\.ts)?$/.test(target) ||
     target.startsWith("build/out/") ||
     target === "package.json"
   );
