@@ -25,12 +25,18 @@ import {
   recordAt,
 } from "../structures/ordered-set";
 import { Walk, Z } from "../structures/sorted-set";
-import { isScore, scoreAt } from "../structures/sorted-set-listpack";
+import {
+  isScore,
+  listpackOfPack,
+  listpackRoom,
+  packOfListpack,
+  scoreAt,
+} from "../structures/sorted-set-listpack";
 import {
   addSearched,
   BigSortedSet,
-  listpackOfBig,
   newBig,
+  packOfBig,
   roomForMember,
   sortedSetFreeSome,
 } from "../structures/sorted-set-value";
@@ -49,7 +55,7 @@ export function sortedSetRdbType(encoding: u32, _ptr: usize): u32 {
 /** Writes the value with `RdbWriter`: a big one from its end, so that loading it always adds in front. */
 export function saveSortedSet(encoding: u32, ptr: usize): void {
   if (encoding == <u32>Encoding.Listpack) {
-    RdbWriter.string(ptr, <u32>lpBytes(ptr));
+    savePack(ptr);
     return;
   }
   const set = OrderedSet.at(ptr);
@@ -61,6 +67,16 @@ export function saveSortedSet(encoding: u32, ptr: usize): void {
       RdbWriter.u64(reinterpret<u64>(Record.score(record)));
     }
   }
+}
+
+function savePack(pack: usize): void {
+  if (!canAllocate(listpackRoom(pack))) {
+    RdbWriter.failed = true;
+    return;
+  }
+  const lp = listpackOfPack(pack);
+  RdbWriter.string(lp, <u32>lpBytes(lp));
+  free(lp);
 }
 
 function outOfMemory(): bool {
@@ -87,7 +103,7 @@ export function beginSortedSet(type: u32): bool {
   return true;
 }
 
-/** Takes the listpack or ziplist in `Text` over, as a big set where it is too long for the settings. */
+/** Makes a set of the listpack or ziplist in `Text`, a big one where it is too long for the settings. */
 function loadPacked(ziplist: bool): bool {
   const length = <usize>Text.length;
   if (!canAllocate(length * 3 + 64)) return outOfMemory();
@@ -121,12 +137,13 @@ function keepSmall(lp: usize): bool {
     }
     p = next;
   }
-  Loading.ptr = lp;
+  Loading.ptr = packOfListpack(lp);
   Loading.encoding = Encoding.Listpack;
+  free(lp);
   return true;
 }
 
-/** Makes a big set of the listpack, which finds members that are there twice; `keep`: and stays with the listpack. */
+/** Makes a big set of the listpack, which finds members that are there twice; `keep`: and then a pack. */
 function convert(lp: usize, keep: bool): bool {
   if (!canAllocate(lpBytes(lp) * 2 + <usize>lpCount(lp) * 32)) {
     free(lp);
@@ -148,9 +165,9 @@ function convert(lp: usize, keep: bool): bool {
     p = lpNext(lp, scoreElement);
   }
   if (!sound || keep) sortedSetFreeSome(Encoding.SkipList, ptr, u32.MAX_VALUE);
-  if (!sound || !keep) free(lp);
+  Loading.ptr = sound ? (keep ? packOfListpack(lp) : ptr) : 0;
+  free(lp);
   if (!sound) return RdbReader.corrupt();
-  Loading.ptr = keep ? lp : ptr;
   Loading.encoding = keep ? Encoding.Listpack : Encoding.SkipList;
   return true;
 }
@@ -206,7 +223,7 @@ function addLoaded(ptr: usize, length: u32): bool {
   return true;
 }
 
-/** The last element is there: a small set becomes a listpack. */
+/** The last element is there: a small set becomes a pack. */
 function packLoaded(longest: u64, bytes: u64): void {
   const count = OrderedSet.at(Loading.ptr).count;
   if (
@@ -217,9 +234,9 @@ function packLoaded(longest: u64, bytes: u64): void {
   ) {
     return;
   }
-  const lp = listpackOfBig(Loading.ptr, <usize>bytes);
+  const pack = packOfBig(Loading.ptr, <usize>bytes);
   sortedSetFreeSome(Encoding.SkipList, Loading.ptr, u32.MAX_VALUE);
-  Loading.ptr = lp;
+  Loading.ptr = pack;
   Loading.encoding = Encoding.Listpack;
 }
 

@@ -153,6 +153,19 @@ export function lpEquals(p: usize, ptr: usize, length: u32): bool {
   return parseInt64(ptr, <i32>length) && parsedInt64() == Lp.value;
 }
 
+/** The same for a text of which is known whether it is an integer, and which. */
+export function lpEqualsParsed(
+  p: usize,
+  ptr: usize,
+  length: u32,
+  isInteger: bool,
+  value: i64,
+): bool {
+  lpGet(p);
+  if (Lp.isInteger) return isInteger && value == Lp.value;
+  return Lp.length == length && bytesEqual(Lp.ptr, ptr, length);
+}
+
 // Writing. An element is first planned, then written where room has been made.
 
 let plannedInteger: bool = false;
@@ -171,12 +184,23 @@ export function lpEntryBytes(ptr: usize, length: u32): u32 {
 export function planInteger(value: i64): u32 {
   plannedInteger = true;
   plannedValue = value;
-  if (<u64>value <= 127) plannedBytes = 1;
-  else if (value >= -4096 && value <= 4095) plannedBytes = 2;
-  else if (value == <i64>(<i16>value)) plannedBytes = 3;
-  else if (value >= -8388608 && value <= 8388607) plannedBytes = 4;
-  else plannedBytes = value == <i64>(<i32>value) ? 5 : 9;
+  plannedBytes = integerBytes(value);
   return plannedBytes + 1;
+}
+
+/** Bytes of encoding and data of an integer. */
+export function integerBytes(value: i64): u32 {
+  if (<u64>value <= 127) return 1;
+  if (value >= -4096 && value <= 4095) return 2;
+  if (value == <i64>(<i16>value)) return 3;
+  if (value >= -8388608 && value <= 8388607) return 4;
+  return value == <i64>(<i32>value) ? 5 : 9;
+}
+
+/** As `lpEntryBytes`, for an element without the length behind it (`writeBare`). */
+export function bareBytes(ptr: usize, length: u32): u32 {
+  lpEntryBytes(ptr, length);
+  return plannedBytes;
 }
 
 /** Writes the element that was planned last (`lpEntryBytes`) at `at`, where so many bytes are free. */
@@ -185,6 +209,17 @@ export function writePlanned(at: usize, ptr: usize, length: u32): void {
     writeIntegerElement(at, plannedBytes, plannedValue);
     return;
   }
+  writeText(at, ptr, length);
+  writeBacklen(at + plannedBytes, plannedBytes);
+}
+
+/** Writes the element that was planned last (`bareBytes`) without the length behind it. */
+export function writeBare(at: usize, ptr: usize, length: u32): void {
+  if (plannedInteger) writeInteger(at, plannedBytes, plannedValue);
+  else writeText(at, ptr, length);
+}
+
+function writeText(at: usize, ptr: usize, length: u32): void {
   let data = at + 1;
   if (length < 64) store<u8>(at, <u8>(0x80 | length));
   else if (length < 4096) {
@@ -197,11 +232,15 @@ export function writePlanned(at: usize, ptr: usize, length: u32): void {
     data = at + 5;
   }
   copyBytes(data, ptr, length);
-  writeBacklen(data + length, plannedBytes);
 }
 
 /** Writes an integer in its encoding of `bytes` bytes, with the length behind it. */
 export function writeIntegerElement(at: usize, bytes: u32, value: i64): void {
+  writeInteger(at, bytes, value);
+  store<u8>(at + bytes, <u8>bytes);
+}
+
+function writeInteger(at: usize, bytes: u32, value: i64): void {
   switch (bytes) {
     case 1:
       store<u8>(at, <u8>value);
@@ -227,7 +266,6 @@ export function writeIntegerElement(at: usize, bytes: u32, value: i64): void {
       store<u8>(at, 0xf4);
       store<i64>(at, value, 1);
   }
-  store<u8>(at + bytes, <u8>bytes);
 }
 
 // Checking.

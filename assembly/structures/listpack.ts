@@ -7,7 +7,6 @@
  * The entries are told in listpack-element.ts. The allocation may be longer than the listpack: what the allocator's size
  * class has on top is room for the next entry.
  */
-import { bytesEqual } from "../base/bytes";
 import { alloc, resize, roundedSize, usableSize } from "../base/memory";
 import { parsedInt64, parseInt64 } from "../protocol/number";
 import {
@@ -16,7 +15,7 @@ import {
   entrySize,
   Lp,
   lpEntryBytes,
-  lpGet,
+  lpEqualsParsed,
   planInteger,
   soundBacklen,
   soundSize,
@@ -125,10 +124,7 @@ export function lpFind(lp: usize, from: usize, ptr: usize, length: u32, skip: u3
   const value = isInteger ? parsedInt64() : 0;
   let p = from;
   while (p != 0) {
-    lpGet(p);
-    if (Lp.isInteger) {
-      if (isInteger && value == Lp.value) return p;
-    } else if (Lp.length == length && bytesEqual(Lp.ptr, ptr, length)) return p;
+    if (lpEqualsParsed(p, ptr, length, isInteger, value)) return p;
     p = lpNext(lp, p);
     for (let i: u32 = 0; i < skip && p != 0; i++) p = lpNext(lp, p);
   }
@@ -238,7 +234,12 @@ export function lpDelete(lp: usize, p: usize, count: u32): usize {
 /** Whether a listpack may grow by `bytes` and stay in the bounds that Redis sets. `lp` 0: a new one. */
 export function lpSafeToAdd(lp: usize, bytes: u64): bool {
   const have: u64 = lp == 0 ? 0 : lpBytes(lp);
-  return have + bytes <= SAFE_BYTES;
+  return lpSafeBytes(have + bytes);
+}
+
+/** Whether a listpack of so many bytes stays in those bounds. */
+export function lpSafeBytes(bytes: u64): bool {
+  return bytes <= SAFE_BYTES;
 }
 
 // Checking.

@@ -1,25 +1,28 @@
 /**
- * Small sorted sets: a listpack of member, score, member, score ... in order, with the number texts that Redis 7.0 puts
- * in (zzlInsertAt in t_zset.c): whole scores as integers, others with 17 digits. Ranks count pairs.
+ * Small sorted sets as Redis has them, in files and payloads: a listpack of member, score, member, score ... in order,
+ * with the number texts that Redis 7.0 puts in (zzlInsertAt in t_zset.c): whole scores as integers, others with 17 digits.
  */
-import { compareBytes } from "../base/bytes";
+import { copyBytes } from "../base/bytes";
+import { alloc } from "../base/memory";
 import { parseDouble, parsedDouble, writeDouble17 } from "../protocol/double";
+import { LP_EMPTY, LP_HEADER, lpCount, lpFirst, lpNext } from "./listpack";
 import {
-  LpWhere,
-  lpAppend,
-  lpCount,
-  lpFirst,
-  lpInsert,
-  lpInsertInteger,
-  lpLast,
-  lpNext,
-  lpPrev,
-} from "./listpack";
-import { Lp, lpGet, lpRead } from "./listpack-element";
+  backlenSize,
+  encodedSize,
+  integerBytes,
+  Lp,
+  lpGet,
+  writeBacklen,
+  writeIntegerElement,
+} from "./listpack-element";
+import { Pack, putScore, sizedPack, widthOf } from "./sorted-set-pack";
 
 const scoreText: usize = memory.data(32, 16);
 /** Scores that double2ll (util.c) takes for integers: half of what 64 bits hold. */
 const WHOLE_MAX: f64 = 4611686018427387904;
+/** Bytes of the longest score, and of the longest length behind a member. */
+const SCORE_MAX: usize = 28;
+const BACKLEN_MAX: usize = 5;
 
 /** The score that the element at `p` holds; 0 for a text that is no number, which loading refuses. */
 export function scoreAt(p: usize): f64 {
@@ -39,87 +42,68 @@ export function isWhole(score: f64): bool {
   return abs(score) <= WHOLE_MAX && score == trunc(score);
 }
 
-function insertScore(lp: usize, member: usize, score: f64): usize {
+/** The pack with what a sound listpack of pairs has, in its order; the listpack stays. */
+export function packOfListpack(lp: usize): usize {
+  let width: u32 = 0;
+  let bytes: usize = 0;
+  for (let p = lpFirst(lp); p != 0; p = lpNext(lp, p)) {
+    bytes += encodedSize(p);
+    p = lpNext(lp, p);
+    width = max(width, widthOf(scoreAt(p)));
+  }
+  const pack = sizedPack(lpCount(lp) >> 1, width, bytes);
+  let at = Pack.members(pack);
+  let index: u32 = 0;
+  for (let p = lpFirst(lp); p != 0; p = lpNext(lp, p)) {
+    const size = encodedSize(p);
+    copyBytes(at, p, size);
+    at += size;
+    p = lpNext(lp, p);
+    putScore(pack, index, scoreAt(p));
+    index++;
+  }
+  return pack;
+}
+
+/** Bytes that suffice for `listpackOfPack`. */
+export function listpackRoom(pack: usize): usize {
+  const members = Pack.bytes(pack) - (Pack.members(pack) - pack);
+  return <usize>LP_EMPTY + members + <usize>Pack.count(pack) * (SCORE_MAX + BACKLEN_MAX);
+}
+
+/**
+ * The listpack of a pack, to be freed; the pack stays. It may be made while a command is half done: nothing here uses
+ * state that commands use.
+ */
+export function listpackOfPack(pack: usize): usize {
+  const lp = alloc(listpackRoom(pack));
+  const count = Pack.count(pack);
+  let from = Pack.members(pack);
+  let at = lp + LP_HEADER;
+  for (let index: u32 = 0; index < count; index++) {
+    const size = encodedSize(from);
+    copyBytes(at, from, size);
+    writeBacklen(at + size, size);
+    at += size + backlenSize(size);
+    from += size;
+    at = writeScore(at, Pack.score(pack, index));
+  }
+  store<u8>(at, 0xff);
+  store<u32>(lp, <u32>(at - lp) + 1);
+  store<u16>(lp, <u16>min<u32>(count << 1, 0xffff), 4);
+  return lp;
+}
+
+/** Writes the score's element; answers where it ends. */
+function writeScore(at: usize, score: f64): usize {
   if (isWhole(score)) {
-    return lpInsertInteger(lp, member, <i64>score, LpWhere.After);
+    const bytes = integerBytes(<i64>score);
+    writeIntegerElement(at, bytes, <i64>score);
+    return at + bytes + 1;
   }
   const length = <u32>writeDouble17(scoreText, score);
-  return lpInsert(lp, member, scoreText, length, LpWhere.After);
-}
-
-/** The member at `p` compared with the bytes. */
-export function compareMember(p: usize, ptr: usize, length: u32): i32 {
-  lpRead(p);
-  return compareBytes(Lp.ptr, Lp.length, ptr, length);
-}
-
-/** Inserts a member that is not there; answers the listpack. */
-export function insertPair(lp: usize, member: usize, length: u32, score: f64): usize {
-  let p = lpFirst(lp);
-  while (p != 0) {
-    const scoreElement = lpNext(lp, p);
-    const at = scoreAt(scoreElement);
-    if (at > score || (at == score && compareMember(p, member, length) > 0)) break;
-    p = lpNext(lp, scoreElement);
-  }
-  lp = p == 0 ? lpAppend(lp, member, length) : lpInsert(lp, p, member, length, LpWhere.Before);
-  return insertScore(lp, Lp.at, score);
-}
-
-/** Appends the pair that comes last. */
-export function appendPair(lp: usize, member: usize, length: u32, score: f64): usize {
-  lp = lpAppend(lp, member, length);
-  return insertScore(lp, Lp.at, score);
-}
-
-/** How many pairs stand in front of the one whose score is the first above (`passEqual`) or not below `score`. */
-export function pairsBelow(lp: usize, score: f64, passEqual: bool): u32 {
-  let rank: u32 = 0;
-  let p = lpFirst(lp);
-  while (p != 0) {
-    const scoreElement = lpNext(lp, p);
-    const at = scoreAt(scoreElement);
-    if (at > score || (at == score && !passEqual)) break;
-    rank++;
-    p = lpNext(lp, scoreElement);
-  }
-  return rank;
-}
-
-/** How many pairs, of the first on, have a member before (`passEqual`: or equal to) the bytes. */
-export function pairsBeforeLex(lp: usize, from: u32, ptr: usize, length: u32, pass: bool): u32 {
-  let rank: u32 = 0;
-  let p = lpFirst(lp);
-  while (p != 0) {
-    if (rank >= from) {
-      const order = compareMember(p, ptr, length);
-      if (order > 0 || (order == 0 && !pass)) break;
-    }
-    rank++;
-    p = lpNext(lp, lpNext(lp, p));
-  }
-  return rank;
-}
-
-/** The same from the end: the rank behind the last pair below `end` that has a member not behind the bytes. */
-export function pairsUpToLex(lp: usize, end: u32, ptr: usize, length: u32, pass: bool): u32 {
-  let rank = lpCount(lp) >> 1;
-  let p = lpLast(lp);
-  while (p != 0) {
-    const member = lpPrev(lp, p);
-    if (rank <= end) {
-      const order = compareMember(member, ptr, length);
-      if (order < 0 || (order == 0 && pass)) break;
-    }
-    rank--;
-    p = lpPrev(lp, member);
-  }
-  return rank;
-}
-
-/** The rank of the pair whose member stands at `member`. */
-export function rankOfPair(lp: usize, member: usize): u32 {
-  let rank: u32 = 0;
-  for (let p = lpFirst(lp); p != member; p = lpNext(lp, lpNext(lp, p))) rank++;
-  return rank;
+  store<u8>(at, <u8>(0x80 | length));
+  copyBytes(at + 1, scoreText, length);
+  store<u8>(at + 1 + length, <u8>(length + 1));
+  return at + length + 2;
 }

@@ -1,5 +1,6 @@
 /**
- * Sorted set values: a listpack while small, else members in a dict and in order:
+ * Sorted set values: a pack (sorted-set-pack.ts) while small, which OBJECT ENCODING calls a listpack and whose encoding is
+ * `Listpack`; else members in a dict and in order:
  *
  *   BigSortedSet, 16 bytes  ->  ordered-set.ts (nodes) and dict.ts (cells)  ->  records {u32 length, f64 score, member}
  */
@@ -7,16 +8,6 @@ import { Encoding } from "../abi";
 import { copyBytes } from "../base/bytes";
 import { alloc, canAllocate, free, roundedSize, usableSize } from "../base/memory";
 import { dictBytes, dictCount, dictFind, dictFree, dictInsertSearched, dictNew } from "./dict";
-import {
-  checkListpack,
-  LP_EMPTY,
-  lpBytes,
-  lpCopy,
-  lpCount,
-  lpFirst,
-  lpNext,
-  newListpack,
-} from "./listpack";
 import { Lp, lpRead } from "./listpack-element";
 import {
   checkOrdered,
@@ -31,7 +22,7 @@ import {
   seekRank,
   takeLast,
 } from "./ordered-set";
-import { appendPair, scoreAt } from "./sorted-set-listpack";
+import { checkPack, newPack, Pack, packAppend, packCopy, packTrim } from "./sorted-set-pack";
 
 @unmanaged
 export class BigSortedSet extends OrderedSet {
@@ -73,40 +64,38 @@ export function addSearched(big: BigSortedSet, member: usize, length: u32, score
   insertRecord(big, record);
 }
 
-/** The same value as a listpack's in the other encoding; the listpack stays. 0: memory does not suffice. */
-export function bigOfListpack(lp: usize): usize {
-  const count = lpCount(lp) >> 1;
-  if (!canAllocate(lpBytes(lp) * 2 + <usize>count * 64)) return 0;
+/** The same value as a pack's in the other encoding; the pack stays. 0: memory does not suffice. */
+export function bigOfPack(pack: usize): usize {
+  const count = Pack.count(pack);
+  if (!canAllocate(Pack.bytes(pack) * 2 + <usize>count * 64)) return 0;
   const ptr = newBig();
   const big = BigSortedSet.of(ptr);
-  let p = lpFirst(lp);
-  while (p != 0) {
-    const scoreElement = lpNext(lp, p);
-    const score = scoreAt(scoreElement);
-    lpRead(p);
+  let at = Pack.members(pack);
+  for (let index: u32 = 0; index < count; index++) {
+    lpRead(at);
     dictFind(big.dict, Lp.ptr, Lp.length);
-    addSearched(big, Lp.ptr, Lp.length, score);
-    p = lpNext(lp, scoreElement);
+    addSearched(big, Lp.ptr, Lp.length, Pack.score(pack, index));
+    at = Pack.after(at);
   }
   return ptr;
 }
 
-/** The same value as a listpack; the other one stays. `bytes`: of all members. */
-export function listpackOfBig(ptr: usize, bytes: usize): usize {
+/** The same value as a pack; the other one stays. `bytes`: of all members. */
+export function packOfBig(ptr: usize, bytes: usize): usize {
   const big = BigSortedSet.of(ptr);
-  let lp = newListpack(<usize>LP_EMPTY + bytes + <usize>big.count * 4);
-  if (big.count == 0) return lp;
+  let pack = newPack(bytes + <usize>big.count * 8);
+  if (big.count == 0) return pack;
   seekRank(big, 0);
   do {
     const record = Place.record();
-    lp = appendPair(lp, Record.member(record), Record.length(record), Record.score(record));
+    pack = packAppend(pack, Record.member(record), Record.length(record), Record.score(record));
   } while (placeAfter(Place.leaf, Place.index));
-  return lp;
+  return packTrim(pack);
 }
 
 /** Elements of the value. */
 export function sortedSetCount(encoding: u32, ptr: usize): u32 {
-  return encoding == <u32>Encoding.Listpack ? lpCount(ptr) >> 1 : OrderedSet.at(ptr).count;
+  return encoding == <u32>Encoding.Listpack ? Pack.count(ptr) : OrderedSet.at(ptr).count;
 }
 
 /** Bytes allocated for the value; of large ones an estimate from the first `samples` elements (0: all). */
@@ -150,7 +139,7 @@ export function sortedSetFreeSome(encoding: u32, ptr: usize, budget: u32): u32 {
 /** A deep copy, or 0 where memory does not suffice (nothing is left behind then). */
 export function sortedSetCopy(encoding: u32, ptr: usize): usize {
   if (!canAllocate(sortedSetBytes(encoding, ptr, 0) * 2)) return 0;
-  if (encoding == <u32>Encoding.Listpack) return lpCopy(ptr, lpBytes(ptr));
+  if (encoding == <u32>Encoding.Listpack) return packCopy(ptr);
   const big = BigSortedSet.of(ptr);
   const copyPtr = newBig();
   const copy = BigSortedSet.of(copyPtr);
@@ -171,7 +160,7 @@ export function sortedSetCopy(encoding: u32, ptr: usize): usize {
 
 /** Invariants, for tests: both structures sound, with the same records. */
 export function checkSortedSet(encoding: u32, ptr: usize): bool {
-  if (encoding == <u32>Encoding.Listpack) return checkListpack(ptr) && (lpCount(ptr) & 1) == 0;
+  if (encoding == <u32>Encoding.Listpack) return checkPack(ptr);
   const big = BigSortedSet.of(ptr);
   if (!checkOrdered(big) || dictCount(big.dict) != big.count) return false;
   if (big.count == 0) return true;

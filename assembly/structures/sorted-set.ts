@@ -3,18 +3,6 @@ import { Encoding } from "../abi";
 import { canAllocate, free } from "../base/memory";
 import { writeInt64 } from "../protocol/number";
 import { dictFind, dictRemoveFound } from "./dict";
-import {
-  lpBytes,
-  lpCount,
-  lpDelete,
-  lpFind,
-  lpFirst,
-  lpNext,
-  lpPrev,
-  lpSafeToAdd,
-  lpSeek,
-  newListpack,
-} from "./listpack";
 import { Lp, lpGet } from "./listpack-element";
 import {
   insertRecord,
@@ -33,32 +21,38 @@ import {
   seekRank,
 } from "./ordered-set";
 import {
-  insertPair,
-  pairsBeforeLex,
-  pairsBelow,
-  pairsUpToLex,
-  rankOfPair,
-  scoreAt,
-} from "./sorted-set-listpack";
+  layTrail,
+  newPack,
+  Pack,
+  packBeforeLex,
+  packBelow,
+  packDelete,
+  packFind,
+  packInsert,
+  packSafeToAdd,
+  packUpToLex,
+  placeOnTrail,
+} from "./sorted-set-pack";
 import {
   addSearched,
   BigSortedSet,
-  bigOfListpack,
-  listpackOfBig,
+  bigOfPack,
   newBig,
+  packOfBig,
   sortedSetCount,
   sortedSetFreeSome,
 } from "./sorted-set-value";
 
-/** The walk's own text of an integer: it stays while other listpacks are read. */
+/** The walk's own text of an integer: it stays while other packs are read. */
 const integerText: usize = memory.data(32, 16);
 
 /** The set in hand. Whoever changes it writes `encoding` and `ptr` back to the entry. */
 export class Z {
   static encoding: u32 = 0;
   static ptr: usize = 0;
-  /** What `find` has found: its record, or its place in the listpack. */
+  /** What `find` has found: its record, or its place in the pack and its rank. */
   static found: usize = 0;
+  static rank: u32 = 0;
   /** The score of what was found. */
   static score: f64 = 0;
 
@@ -70,7 +64,7 @@ export class Z {
   /** A new, empty set. */
   static create(big: bool): void {
     Z.encoding = big ? <u32>Encoding.SkipList : <u32>Encoding.Listpack;
-    Z.ptr = big ? newBig() : newListpack(64);
+    Z.ptr = big ? newBig() : newPack(56);
   }
 
   @inline static isBig(): bool {
@@ -86,8 +80,11 @@ export class Z {
       Z.found = dictFind(BigSortedSet.of(Z.ptr).dict, member, length);
       if (Z.found != 0) Z.score = Record.score(Z.found);
     } else {
-      Z.found = lpFind(Z.ptr, lpFirst(Z.ptr), member, length, 1);
-      if (Z.found != 0) Z.score = scoreAt(lpNext(Z.ptr, Z.found));
+      Z.found = packFind(Z.ptr, member, length);
+      if (Z.found != 0) {
+        Z.rank = Pack.index;
+        Z.score = Pack.score(Z.ptr, Z.rank);
+      }
     }
     return Z.found != 0;
   }
@@ -96,14 +93,14 @@ export class Z {
   static add(member: usize, length: u32, score: f64, entriesMax: f64, valueMax: f64): bool {
     if (!Z.isBig()) {
       const small =
-        <f64>(lpCount(Z.ptr) >> 1) + 1 <= entriesMax &&
+        <f64>Pack.count(Z.ptr) + 1 <= entriesMax &&
         <f64>length <= valueMax &&
-        lpSafeToAdd(Z.ptr, length);
+        packSafeToAdd(Z.ptr, length);
       if (small) {
-        Z.ptr = insertPair(Z.ptr, member, length, score);
+        Z.ptr = packInsert(Z.ptr, member, length, score);
         return true;
       }
-      const big = bigOfListpack(Z.ptr);
+      const big = bigOfPack(Z.ptr);
       if (big == 0) return false;
       free(Z.ptr);
       Z.open(Encoding.SkipList, big);
@@ -122,14 +119,14 @@ export class Z {
       insertRecord(big, Z.found);
       return;
     }
-    Z.ptr = lpDelete(Z.ptr, Z.found, 2);
-    Z.ptr = insertPair(Z.ptr, member, length, score);
+    Z.ptr = packDelete(Z.ptr, Z.found, Z.rank, 1);
+    Z.ptr = packInsert(Z.ptr, member, length, score);
   }
 
   /** Removes the member just found. */
   static removeFound(): void {
     if (!Z.isBig()) {
-      Z.ptr = lpDelete(Z.ptr, Z.found, 2);
+      Z.ptr = packDelete(Z.ptr, Z.found, Z.rank, 1);
       return;
     }
     const big = BigSortedSet.of(Z.ptr);
@@ -140,14 +137,14 @@ export class Z {
 
   static rankOfFound(): u32 {
     if (Z.isBig()) return rankOfRecord(OrderedSet.at(Z.ptr), Z.found);
-    return rankOfPair(Z.ptr, Z.found);
+    return Z.rank;
   }
 
   /** Removes `count` members from the rank on. */
   static removeRange(rank: u32, count: u32): void {
     if (count == 0) return;
     if (!Z.isBig()) {
-      Z.ptr = lpDelete(Z.ptr, lpSeek(Z.ptr, <i32>(rank << 1)), count << 1);
+      Z.ptr = packDelete(Z.ptr, Pack.member(Z.ptr, rank), rank, count);
       return;
     }
     const big = BigSortedSet.of(Z.ptr);
@@ -162,32 +159,32 @@ export class Z {
   /** How many members have a score below (`passEqual`: or equal to) it. */
   static rankOfScore(score: f64, passEqual: bool): u32 {
     if (Z.isBig()) return rankOfScore(OrderedSet.at(Z.ptr), score, passEqual);
-    return pairsBelow(Z.ptr, score, passEqual);
+    return packBelow(Z.ptr, score, passEqual);
   }
 
-  /** How many members stand before the bytes; of a listpack, those at ranks below `from` are passed over unseen. */
+  /** How many members stand before the bytes; of a pack, those at ranks below `from` are passed over unseen. */
   static rankOfLex(from: u32, ptr: usize, length: u32, passEqual: bool): u32 {
     if (Z.isBig()) return rankOfLex(OrderedSet.at(Z.ptr), ptr, length, passEqual);
-    return pairsBeforeLex(Z.ptr, from, ptr, length, passEqual);
+    return packBeforeLex(Z.ptr, from, ptr, length, passEqual);
   }
 
   /** As `rankOfLex`, looking from the end: the same where all scores are equal. */
   static endOfLex(end: u32, ptr: usize, length: u32, passEqual: bool): u32 {
     if (Z.isBig()) return rankOfLex(OrderedSet.at(Z.ptr), ptr, length, passEqual);
-    return pairsUpToLex(Z.ptr, end, ptr, length, passEqual);
+    return packUpToLex(Z.ptr, end, ptr, length, passEqual);
   }
 
-  /** Makes a big set a listpack. `bytes`: of its members. */
+  /** Makes a big set a pack. `bytes`: of its members. */
   static pack(bytes: usize): void {
-    const lp = listpackOfBig(Z.ptr, bytes);
+    const pack = packOfBig(Z.ptr, bytes);
     sortedSetFreeSome(Encoding.SkipList, Z.ptr, u32.MAX_VALUE);
-    Z.open(Encoding.Listpack, lp);
+    Z.open(Encoding.Listpack, pack);
   }
 
-  /** Whether memory suffices to make a listpack a big set, which `add` may have to. */
+  /** Whether memory suffices to make a pack a big set, which `add` may have to. */
   static canConvert(): bool {
     if (Z.isBig()) return true;
-    return canAllocate((lpBytes(Z.ptr) << 1) + ((<usize>lpCount(Z.ptr)) << 5));
+    return canAllocate((Pack.bytes(Z.ptr) << 1) + ((<usize>Pack.count(Z.ptr)) << 6));
   }
 
   static drop(): void {
@@ -200,21 +197,22 @@ export class Walk {
   static member: usize = 0;
   static length: u32 = 0;
   static score: f64 = 0;
-  /** The member is a number in a listpack: its text lasts until the next step. */
+  /** The member is a number in a pack: its text lasts until the next step. */
   static isNumber: bool = false;
   static big: bool = false;
   static reverse: bool = false;
-  /** The listpack, or 0. */
-  static lp: usize = 0;
-  /** The next element's place: in the listpack, or its leaf. 0: the end. */
+  /** The pack, where it is one. */
+  static pack: usize = 0;
+  /** The next element's place: in the pack, or its leaf. 0: the end. */
   static next: usize = 0;
+  /** Its rank in the pack, or its place in the leaf. */
   static index: u32 = 0;
 
   /** Begins at the rank in the set in hand. */
   static start(rank: u32, reverse: bool): void {
     Walk.big = Z.isBig();
     Walk.reverse = reverse;
-    Walk.lp = Z.ptr;
+    Walk.pack = Z.ptr;
     Walk.isNumber = false;
     Walk.next = 0;
     if (rank >= Z.count()) return;
@@ -222,7 +220,10 @@ export class Walk {
       seekRank(OrderedSet.at(Z.ptr), rank);
       Walk.next = Place.leaf;
       Walk.index = Place.index;
-    } else Walk.next = lpSeek(Z.ptr, <i32>(rank << 1));
+    } else {
+      Walk.next = reverse ? layTrail(Z.ptr, rank) : Pack.member(Z.ptr, rank);
+      Walk.index = rank;
+    }
   }
 
   /** The next member into `member`, `length`, `score`; false: there is none. */
@@ -240,8 +241,7 @@ export class Walk {
       Walk.index = Place.index;
       return true;
     }
-    const scoreElement = lpNext(Walk.lp, at);
-    Walk.score = scoreAt(scoreElement);
+    Walk.score = Pack.score(Walk.pack, Walk.index);
     lpGet(at);
     Walk.isNumber = Lp.isInteger;
     if (Lp.isInteger) {
@@ -251,11 +251,13 @@ export class Walk {
       Walk.member = Lp.ptr;
       Walk.length = Lp.length;
     }
-    if (!Walk.reverse) Walk.next = lpNext(Walk.lp, scoreElement);
-    else {
-      const before = lpPrev(Walk.lp, at);
-      Walk.next = before == 0 ? 0 : lpPrev(Walk.lp, before);
-    }
+    if (!Walk.reverse) {
+      Walk.index++;
+      Walk.next = Walk.index < Pack.count(Walk.pack) ? Pack.after(at) : 0;
+    } else if (Walk.index > 0) {
+      Walk.index--;
+      Walk.next = placeOnTrail(Walk.pack, Walk.index);
+    } else Walk.next = 0;
     return true;
   }
 }

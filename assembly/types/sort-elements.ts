@@ -15,7 +15,7 @@ import { pushTail, quicklistWithFill } from "../structures/quicklist";
 import { readHere, seek, step } from "../structures/quicklist-place";
 import { Member, setNext } from "../structures/set-value";
 import { Walk, Z } from "../structures/sorted-set";
-import { bigOfListpack, sortedSetCount } from "../structures/sorted-set-value";
+import { bigOfPack, sortedSetCount } from "../structures/sorted-set-value";
 import { Rows } from "./sort-rows";
 
 const integerText: usize = memory.data(32, 16);
@@ -24,7 +24,7 @@ const integerText: usize = memory.data(32, 16);
 export function prepare(e: usize): bool {
   if (Entry.encoding(e) != Encoding.Listpack) return true;
   const small = Entry.pointer(e);
-  const big = bigOfListpack(small);
+  const big = bigOfPack(small);
   if (big == 0) return false;
   free(small);
   setPointer(e, Encoding.SkipList, big);
