@@ -1,6 +1,6 @@
 /** Small sorted sets, whose bytes in memory are not Redis's: replies and payloads must be redis-server's all the same. */
 import { expect, test } from "bun:test";
-import { Setting } from "../../assembly/abi.ts";
+import { Setting } from "../../assembly/settings.ts";
 import { entry, seeded } from "../assembly/load.ts";
 import { encode, type Instance, Session, startEngines } from "../engine/harness.ts";
 import { describeWithRedis } from "../support/oracle.ts";
