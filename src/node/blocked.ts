@@ -50,8 +50,8 @@ export class BlockedClients {
     return count;
   }
 
-  has(client: Client): boolean {
-    return this.byClient.has(client);
+  get(client: Client): BlockedClient | undefined {
+    return this.byClient.get(client);
   }
 
   [Symbol.iterator](): MapIterator<BlockedClient> {
@@ -119,7 +119,7 @@ export class BlockedClients {
    * Serves the clients of all keys that are ready, in order; `run` runs a client's command again for the key at an
    * argument, and answers whether the client was served. What that makes ready has its turn afterwards.
    */
-  serve(run: (client: Client, argument: number) => boolean): void {
+  serve(run: (blocked: BlockedClient, argument: number) => boolean): void {
     while (this.ready.length > 0) {
       const batch = this.ready;
       this.ready = [];
@@ -127,7 +127,10 @@ export class BlockedClients {
     }
   }
 
-  private serveKey({ database, key }: ReadyKey, run: (client: Client, at: number) => boolean) {
+  private serveKey(
+    { database, key }: ReadyKey,
+    run: (blocked: BlockedClient, at: number) => boolean,
+  ) {
     const name = nameOf(database, key);
     const waiting = this.byKey.get(name);
     if (waiting === undefined) return;
@@ -135,7 +138,7 @@ export class BlockedClients {
     // Those that block while this goes on stand behind and wait for the next time.
     for (const blocked of [...waiting]) {
       if (blocked.done || !serves(type, blocked)) continue;
-      if (run(blocked.client, blocked.keys.get(name) as number)) this.remove(blocked.client);
+      if (run(blocked, blocked.keys.get(name) as number)) this.remove(blocked.client);
       // A list or sorted set that has nothing for one has nothing for those behind.
       else if (type !== ValueType.Stream && type !== undefined) return;
     }

@@ -55,6 +55,11 @@ export class HostCall {
     return this.node.engine.clientWord(this.client.handle, Field.Database);
   }
 
+  /** The command fails in INFO commandstats though its own reply is no error: another client gets one. */
+  countFailure(): void {
+    this.node.commandStats.of(this.row.fullName).failed++;
+  }
+
   hasFlag(flag: ClientFlag): boolean {
     return (this.node.engine.clientFlags(this.client.handle) & flag) !== 0;
   }

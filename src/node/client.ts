@@ -68,10 +68,12 @@ export class Client {
   streamBytes = 0;
   /** Since when the output is over the soft limit, milliseconds; 0: it is not. */
   overSoftLimitSinceMs = 0;
+  /** What the command took before it blocked; it counts again when that is over (`duration` in Redis). */
+  blockedMicroseconds = 0;
   /** Input that arrived after reading was paused; executed before anything newer. */
   held: Uint8Array[] = [];
   heldBytes = 0;
-  /** Set by the host command in hand: end the connection once its reply is sent. */
+  /** Set by the host command in hand, or by what ends a waiting: end the connection once the reply is sent. */
   closeAfterReply = false;
   /** Parked behind a command that the host has answered: 1; it is none of those that the engine runs next. */
   answered = 0;

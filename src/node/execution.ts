@@ -14,6 +14,7 @@ import { encodeReply, nullArray, type Protocol, type ReplyValue } from "../base/
 import type { CommandRow } from "../commands/row.ts";
 import type { CommandTable } from "../commands/table.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { BlockedClient } from "./blocked.ts";
 import { HostCall, type Later } from "./call.ts";
 import { type Client, ClientState } from "./client.ts";
 import { takeKeyEvents } from "./key-events.ts";
@@ -242,10 +243,14 @@ export class Execution {
     const elapsed = (this.node.modules.clock.monotonicMs() - this.segmentStartMs) * 1000;
     engine.addCommandStat(id, CommandStat.Microseconds, elapsed * weight);
     if (this.node.tuning.trackLatency) this.node.latencies.add(id, elapsed / count, count * weight);
-    const { slowlogMicroseconds } = this.node.tuning;
-    if (elapsed >= slowlogMicroseconds && slowlogMicroseconds >= 0) {
+    if (this.isSlow(elapsed)) {
       this.logSlowBatch(client, { elapsed, count, before: before + answered, id });
     }
+  }
+
+  private isSlow(microseconds: number): boolean {
+    const { slowlogMicroseconds } = this.node.tuning;
+    return slowlogMicroseconds >= 0 && microseconds >= slowlogMicroseconds;
   }
 
   /**
@@ -278,10 +283,15 @@ export class Execution {
     const row = this.node.rowOf(id);
     if (row === undefined) return;
     const parsed = this.chunk === undefined ? [] : commandsIn(this.chunk, count, before);
+    const shown = parsed.flatMap((argv) => {
+      const resolved = this.node.modules.commands.resolve(argv);
+      const safe = "row" in resolved ? redactedArguments(resolved.row, argv) : undefined;
+      return safe === undefined ? [] : [safe];
+    });
     const each = elapsed / count;
-    const chosen = each >= this.node.tuning.slowlogMicroseconds ? parsed : parsed.slice(-1);
+    const chosen = this.isSlow(each) ? shown : shown.slice(-1);
     for (const argv of chosen.length > 0 ? chosen : [[latin1(row.name)]]) {
-      this.logSlow(client, chosen === parsed ? each : elapsed, argv);
+      this.logSlow(client, chosen === shown ? each : elapsed, argv);
     }
   }
 
@@ -332,6 +342,11 @@ export class Execution {
   private block(client: Client): void {
     const { engine, node } = this;
     const database = engine.clientWord(client.handle, Field.Database);
+    const elapsed = (node.modules.clock.monotonicMs() - this.segmentStartMs) * 1000;
+    // Commands before it in the same call have got their share.
+    client.blockedMicroseconds = elapsed / (engine.frameWord(Frame.CommandCount) + 1);
+    const id = engine.frameWord(Frame.CommandId);
+    engine.addCommandStat(id, CommandStat.Microseconds, client.blockedMicroseconds);
     node.blocked.add(client, database, this.nowMs);
     engine.park(client.handle);
     this.takeOut(client);
@@ -352,14 +367,15 @@ export class Execution {
     if (!blocked.hasReady || this.outer !== undefined) return;
     const { current } = this;
     this.outer = current;
-    blocked.serve((client, argument) => this.serveOne(client, argument));
+    blocked.serve((waiting, argument) => this.serveOne(waiting, argument));
     this.outer = undefined;
     this.current = current;
   }
 
   /** True when the client has its reply; what it has sent behind that command waits for the end of the turn. */
-  private serveOne(client: Client, argument: number): boolean {
+  private serveOne(blocked: BlockedClient, argument: number): boolean {
     const { engine } = this;
+    const { client } = blocked;
     this.current = client;
     const startedMs = this.node.modules.clock.monotonicMs();
     const yielded = engine.serveBlocked(client.handle, this.nowMs, argument);
@@ -368,7 +384,8 @@ export class Execution {
       return false;
     }
     this.node.blocked.remove(client);
-    this.measureServed(client, startedMs);
+    const elapsed = (this.node.modules.clock.monotonicMs() - startedMs) * 1000;
+    this.measureUnblocked(client, blocked.command, elapsed, blocked.argv);
     this.takeOut(client);
     if (yielded === Yield.Close) this.finish(client);
     else if (client.closed) engine.freeClient(client.handle);
@@ -376,11 +393,39 @@ export class Execution {
     return true;
   }
 
-  private measureServed(client: Client, startedMs: number): void {
-    const elapsed = (this.node.modules.clock.monotonicMs() - startedMs) * 1000;
-    const id = this.engine.clientWord(client.handle, Field.LastCommandId);
-    this.engine.addCommandStat(id, CommandStat.Microseconds, elapsed);
-    if (this.node.tuning.trackLatency) this.node.latencies.add(id, elapsed, 1);
+  /** A blocked command is over: it counts with what it took before and now (updateStatsOnUnblock). */
+  private measureUnblocked(
+    client: Client,
+    id: Command,
+    elapsed: number,
+    argv: readonly Uint8Array[],
+  ): void {
+    const total = client.blockedMicroseconds + elapsed;
+    this.engine.addCommandStat(id, CommandStat.Microseconds, total);
+    if (this.node.tuning.trackLatency) this.node.latencies.add(id, total, 1);
+    if (this.isSlow(total)) this.logSlow(client, total, argv);
+  }
+
+  /**
+   * CLIENT UNBLOCK ends the waiting of a client. That counts as a failure of its command, whatever the reply, and the
+   * slow log has it without arguments, as Redis has let go of them by then. False: it was not waiting.
+   */
+  unblockAsked(client: Client, reply: ReplyValue | undefined): boolean {
+    const { node } = this;
+    const blocked = node.blocked.get(client);
+    if (blocked !== undefined) {
+      this.engine.addCommandStat(blocked.command, CommandStat.Failed, 1);
+      this.measureUnblocked(client, blocked.command, 0, []);
+      return this.unblock(client, reply ?? nullArray);
+    }
+    if (!node.waits.end(client, reply, node.replication)) return false;
+    const total = client.blockedMicroseconds;
+    const stat = node.commandStats.of(client.hostCommand);
+    stat.failed++;
+    stat.microseconds += total;
+    if (node.tuning.trackLatency) stat.latency.add(total, 1);
+    if (this.isSlow(total)) this.logSlow(client, total, []);
+    return true;
   }
 
   /** Answers clients whose time is over, and sees to it that the next ones are answered in time. */
@@ -409,11 +454,18 @@ export class Execution {
   private skipLater(client: Client, reply: ReplyValue): void {
     this.onTurnEnd(() => {
       if (client.closed || client.state !== ClientState.Blocked) return;
-      const id = this.engine.clientWord(client.handle, Field.LastCommandId);
-      if (reply.kind === "error") this.engine.addCommandStat(id, CommandStat.Failed, 1);
       this.answer(client, reply);
-      this.unpark(client, 0, true);
+      if (client.closeAfterReply) this.endWaiting(client);
+      else this.unpark(client, 0, true);
     });
+  }
+
+  /** The reply that ends the client's waiting was its last. */
+  private endWaiting(client: Client): void {
+    this.current = client;
+    this.takeOut(client);
+    this.finish(client);
+    this.current = undefined;
   }
 
   /** A replica gets the stream and nothing else (networking.c). */
@@ -574,6 +626,7 @@ export class Execution {
     stat.calls++;
     stat.microseconds += elapsed;
     if (this.node.tuning.trackLatency) stat.latency.add(elapsed, 1);
+    if (this.isSlow(elapsed)) this.logSlow(client, elapsed, engine.arguments());
     return sent;
   }
 
@@ -598,10 +651,10 @@ export class Execution {
     const call = new HostCall(this.node, client, id, row, argv, insideExec, this.nowMs);
     client.hostCommand = row.fullName;
     const reply = handler(call);
-    this.measureHost(call, started);
+    this.measureHost(call, started, reply.kind === "later");
     if (reply.kind === "later") {
       this.parkAs(client, ClientState.Blocked);
-      if (!client.closed) this.beginLater(client, row, reply);
+      if (!client.closed) this.beginLater(client, reply);
       return false;
     }
     if (reply.kind !== "silent") this.answer(client, reply, row);
@@ -624,15 +677,16 @@ export class Execution {
     return this.node.modules.commands.resolve(argv);
   }
 
-  private beginLater(client: Client, row: CommandRow, later: Later): void {
+  private beginLater(client: Client, later: Later): void {
     let answered = false;
     later.begin((reply) => {
       if (answered) return;
       answered = true;
       this.onTurnEnd(() => {
         if (client.closed) return;
-        this.answer(client, reply, row);
-        this.unpark(client, 1);
+        this.answer(client, reply);
+        if (client.closeAfterReply) this.endWaiting(client);
+        else this.unpark(client, 1);
       });
     });
   }
@@ -652,16 +706,17 @@ export class Execution {
     if (!engine.reply(encodeReply(reply, protocol))) this.node.drop(client);
   }
 
-  private measureHost(call: HostCall, startedMs: number): void {
+  /** What a command that blocks took is noted when it is over, and only by CLIENT UNBLOCK, as in Redis. */
+  private measureHost(call: HostCall, startedMs: number, blocks: boolean): void {
     const { clock } = this.node.modules;
     const endedMs = clock.monotonicMs();
     const elapsed = (endedMs - startedMs) * 1000;
     const stat = this.node.commandStats.of(call.row.fullName);
     stat.calls++;
     stat.microseconds += elapsed;
-    if (this.node.tuning.trackLatency) stat.latency.add(elapsed, 1);
-    const { slowlogMicroseconds } = this.node.tuning;
-    if (slowlogMicroseconds >= 0 && elapsed >= slowlogMicroseconds) {
+    if (blocks) call.client.blockedMicroseconds = elapsed;
+    else if (this.node.tuning.trackLatency) stat.latency.add(elapsed, 1);
+    if (!blocks && this.isSlow(elapsed)) {
       const shown = redactedArguments(call.row, call.argv);
       if (shown !== undefined) this.logSlow(call.client, elapsed, shown);
     }

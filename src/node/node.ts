@@ -2,7 +2,7 @@ import { ClientFlag, Region, Stat } from "../../assembly/abi.ts";
 import { Command } from "../../assembly/command-ids.ts";
 import { Gate, Setting } from "../../assembly/settings.ts";
 import type { Logger } from "../base/log.ts";
-import { nullArray, type ReplyValue } from "../base/reply.ts";
+import type { ReplyValue } from "../base/reply.ts";
 import type { CommandRow } from "../commands/row.ts";
 import { type CommandTable, commandId } from "../commands/table.ts";
 import type { Configuration } from "../config/configuration.ts";
@@ -280,10 +280,14 @@ export class Node {
     this.execution.asTurn(action);
   }
 
-  /** Ends the waiting of a client: with `reply`, or as if its time were over. False: it was not waiting. */
-  unblock(client: Client, reply: ReplyValue | undefined): boolean {
-    if (this.waits.end(client, reply, this.replication)) return true;
-    return this.execution.unblock(client, reply ?? nullArray);
+  /** Ends the waiting of a client for keys with `reply`. False: it was not waiting. */
+  unblock(client: Client, reply: ReplyValue): boolean {
+    return this.execution.unblock(client, reply);
+  }
+
+  /** CLIENT UNBLOCK: with `reply`, or as if the client's time were over. False: it was not waiting. */
+  unblockAsked(client: Client, reply: ReplyValue | undefined): boolean {
+    return this.execution.unblockAsked(client, reply);
   }
 
   /** Key events of work that no client asked for: what became ready is served. */

@@ -402,7 +402,10 @@ export class NodeReplication implements ReplicationHooks {
     node.engine.set(Setting.Replica, replica ? 1 : 0);
     if (replica) {
       node.waits.endAll(unblocked);
-      for (const { client } of [...node.blocked]) node.unblock(client, unblocked);
+      for (const { client } of [...node.blocked]) {
+        client.closeAfterReply = true;
+        node.unblock(client, unblocked);
+      }
     }
     // What CONFIG GET replicaof shows and CONFIG REWRITE writes.
     if (!node.configuration.get("cluster-enabled")) {
@@ -487,7 +490,7 @@ export class NodeReplication implements ReplicationHooks {
   }
 }
 
-/** Redis's answer to clients that wait while their server becomes a replica. */
+/** Redis's last answer to clients that wait while their server becomes a replica (disconnectAllBlockedClients). */
 const unblocked = error(
   "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
 );

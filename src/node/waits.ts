@@ -23,11 +23,14 @@ export class Waits {
     return this.waiters.length;
   }
 
-  /** Everybody gets this answer instead. */
+  /** Everybody gets this answer instead, and is disconnected. */
   endAll(answer: ReplyValue): void {
     const ended = this.waiters;
     this.waiters = [];
-    for (const waiter of ended) waiter.answer(answer);
+    for (const waiter of ended) {
+      waiter.client.closeAfterReply = true;
+      waiter.answer(answer);
+    }
   }
 
   /** Ends the waiting of one client: with `answer`, or as if its time were over. False: it was not waiting. */

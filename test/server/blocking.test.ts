@@ -365,10 +365,15 @@ const scripts: Readonly<Record<string, readonly string[]>> = {
     "a: RPUSH q 1",
     "a: LLEN q",
   ],
-  "a role change lets go": [
+  "a role change lets go, and disconnects": [
     "b: BLPOP k 0",
     "c: BZPOPMAX k 0",
+    "d| WAIT 1 0 | PING",
+    "c: PING",
     "a: REPLICAOF 127.0.0.1 1",
+    "b: PING",
+    "c: PING",
+    "d: PING",
     "a: REPLICAOF NO ONE",
   ],
 };
@@ -499,13 +504,76 @@ describeWithTools(["redis-server"], "blocked clients read what redis-server tell
     expect(counts[0]).toEqual(counts[1] as (typeof counts)[0]);
   });
 
+  const accounts: Readonly<Record<string, readonly string[]>> = {
+    "a client that is served": ["b: BLPOP k 0", "a: RPUSH k 1", "b: BZPOPMIN k 0.02", "wait 150"],
+    "CLIENT UNBLOCK": [
+      "b: BLPOP k 0",
+      "a: CLIENT UNBLOCK @b",
+      "b: WAIT 1 0",
+      "a: CLIENT UNBLOCK @b ERROR",
+      "b: WAIT 1 20",
+      "wait 150",
+    ],
+    "an error when served": [
+      "b: BLMOVE k target LEFT LEFT 0",
+      "a: SET target x",
+      "a: RPUSH k 1",
+      "a: XGROUP CREATE s g $ MKSTREAM",
+      "b: XREADGROUP GROUP g one BLOCK 0 STREAMS s >",
+      "a: XGROUP DESTROY s g",
+      "a: DEL s",
+    ],
+    "one after the other": [
+      "b: BLMOVE k l LEFT LEFT 0",
+      "c: BRPOPLPUSH l m 0",
+      "d: BLMPOP 0 2 k m LEFT COUNT 2",
+      "a: RPUSH k 1",
+    ],
+    "a change of role": [
+      "b: BLPOP k 0",
+      "c: WAIT 1 0",
+      "a: REPLICAOF 127.0.0.1 1",
+      "a: REPLICAOF NO ONE",
+    ],
+    "a refusal": ["b: BLPOP k abc", "b: BLPOP k", "a: SET k x", "b: BLPOP k 0"],
+  };
+  for (const [name, lines] of Object.entries(accounts)) {
+    test(`SLOWLOG and commandstats: ${name}`, async () => {
+      const told = await Promise.all(
+        [atoll, redis].map(async (server) => {
+          const control = await server.connect();
+          await control.must("CONFIG", "RESETSTAT");
+          await control.must("CONFIG", "SET", "slowlog-log-slower-than", 0);
+          await control.must("SLOWLOG", "RESET");
+          await play(server, lines);
+          const slow = (await control.must("SLOWLOG", "GET", -1)) as [0, 0, 0, string[]][];
+          await control.must("CONFIG", "SET", "slowlog-log-slower-than", 10000);
+          const stats = String(await control.must("INFO", "commandstats"));
+          control.close();
+          return {
+            slow: slow
+              .map(([, , , argv]) => argv.join(" ").replace(/UNBLOCK \d+/, "UNBLOCK"))
+              .filter((text) => !/^(?:PING|SLOWLOG|CONFIG|CLIENT ID)/.test(text)),
+            stats: [...stats.matchAll(/^(cmdstat_\w+.*?):(calls=\d+,).*?(rejected_.*)\r$/gm)]
+              .map(([, command, calls, failures]) => `${command} ${calls}${failures}`)
+              .filter((text) => !/ping|config|info|slowlog|client\|id/.test(text))
+              .sort(),
+          };
+        }),
+      );
+      expect(told[0]).toEqual(told[1] as (typeof told)[0]);
+      expect(told[0]?.slow.length).toBeGreaterThan(1);
+    });
+  }
+
   test("a thousand clients are served in order, and others time out meanwhile", async () => {
     const clients = await Promise.all(Array.from({ length: 1000 }, () => atoll.connect()));
     const control = await atoll.connect();
+    await control.must("FLUSHALL");
     const served: number[] = [];
     const waiting: Promise<unknown>[] = [];
     for (const [index, client] of clients.entries()) {
-      const timeout = index % 10 === 9 ? "0.3" : "60";
+      const timeout = index % 10 === 9 ? "1.5" : "60";
       waiting.push(
         client.call("BLPOP", `other:${index % 7}`, "k", timeout).then((reply) => {
           if (reply !== null) served.push(index);
@@ -516,7 +584,7 @@ describeWithTools(["redis-server"], "blocked clients read what redis-server tell
       const fields = infoFields(String(await control.must("INFO", "clients")));
       return fields.get("blocked_clients") === "1000";
     });
-    await Bun.sleep(400);
+    await Bun.sleep(1600);
     await control.pipeline(
       Array.from({ length: 900 }, (_, at) => ["RPUSH", "k", String(at)] as const),
     );

@@ -242,8 +242,11 @@ function unblock(call: HostCall): ReplyValue {
   if (id === undefined) return notAnInteger;
   const client = call.node.clients.get(id);
   if (client === undefined) return integer(0);
-  const reply = word === "error" ? unblocked : undefined;
-  return integer(call.node.unblock(client, reply) ? 1 : 0);
+  const fails = word === "error";
+  if (!call.node.unblockAsked(client, fails ? unblocked : undefined)) return integer(0);
+  // The error that the other client gets counts as one of this command (incrCommandStatsOnError).
+  if (fails) call.countFailure();
+  return integer(1);
 }
 
 const unblocked = error("UNBLOCKED client unblocked via CLIENT UNBLOCK");

@@ -16,13 +16,18 @@ export function replicationHandlers(replication: NodeReplication): ReadonlyMap<C
 }
 
 function replicaof(replication: NodeReplication, call: HostCall): HostReply {
-  return replication.onCall(call, {
+  const { node } = call;
+  const waiting = node.blocked.size + node.waits.size;
+  const reply = replication.onCall(call, {
     kind: "replicaof",
     clientId: call.client.id,
     host: call.text(1),
     port: call.text(2),
-    clientInfo: call.node.clients.describe(call.client, call.nowMs),
+    clientInfo: node.clients.describe(call.client, call.nowMs),
   });
+  // Clients that waited were let go with an error.
+  if (node.blocked.size + node.waits.size < waiting) call.countFailure();
+  return reply;
 }
 
 function replconf(replication: NodeReplication, call: HostCall): HostReply {
