@@ -22,7 +22,7 @@ import {
 } from "./keyspace/database";
 import { Entry } from "./keyspace/entry";
 import { Evicted, evict } from "./keyspace/eviction";
-import { expireSlice } from "./keyspace/expiry";
+import { expireSlice, lookedAt } from "./keyspace/expiry";
 import { expireFields } from "./keyspace/field-expiry";
 import { deleteFound, refreshClock } from "./keyspace/keyspace";
 import { freeQueue } from "./keyspace/transaction";
@@ -156,5 +156,13 @@ export function expireCycle(nowMs: f64, budget: u32): u32 {
   Stats.add(Stat.ExpireCycles, 1);
   refreshStats();
   publish();
+  expireLooked = lookedAt + fields;
   return deleted + fields;
+}
+
+let expireLooked: u32 = 0;
+
+/** What the last `expireCycle` has looked at of what can expire. */
+export function expireCycleLooked(): u32 {
+  return expireLooked;
 }

@@ -24,6 +24,7 @@ export {
   deleteKeysInSlot,
   evictMore,
   expireCycle,
+  expireCycleLooked,
   expiresCount,
   init,
   keyCount,

@@ -170,6 +170,7 @@ export function replaceDatabase(database: Database): Database {
 }
 
 export function freeDatabase(database: Database): void {
+  ExpiryWalk.forget();
   Stats.add(Stat.TableMemory, -(<f64>databaseBytes()));
   free(changetype<usize>(database));
 }
@@ -264,9 +265,36 @@ export function replaceFound(database: Database, slot: u32, e: usize): void {
   database.expires += change;
 }
 
+/**
+ * The active expiry's walk through one slot, bucket by bucket, which may take several slices. The soonest expiry is that
+ * of what the walk has met and of what was written meanwhile. When the table is resized the walk begins anew.
+ */
+export class ExpiryWalk {
+  /** `SlotFacts` and `SlotTable` of the slot; 0: no walk is under way. */
+  static facts: usize = 0;
+  static table: usize = 0;
+  /** The next bucket. */
+  static index: u32 = 0;
+  static next: f64 = 0;
+
+  static goOn(facts: SlotFacts, table: SlotTable): void {
+    if (ExpiryWalk.facts == changetype<usize>(facts)) return;
+    ExpiryWalk.facts = changetype<usize>(facts);
+    ExpiryWalk.table = changetype<usize>(table);
+    ExpiryWalk.index = 0;
+    ExpiryWalk.next = Infinity;
+  }
+
+  static forget(): void {
+    ExpiryWalk.facts = 0;
+    ExpiryWalk.table = 0;
+  }
+}
+
 function noteExpiry(facts: SlotFacts, expireAt: i64): void {
   const at = <f64>expireAt;
   if (facts.expires == 0 || at < facts.nextExpiry) facts.nextExpiry = at;
+  if (ExpiryWalk.facts == changetype<usize>(facts) && at < ExpiryWalk.next) ExpiryWalk.next = at;
 }
 
 /** Adds the entry of the key that was just searched and not found. */
@@ -342,6 +370,7 @@ function place(table: SlotTable, e: usize, hash: u32): void {
 export let largestTable: usize = 0;
 
 function resizeTable(table: SlotTable, bucketCount: u32): void {
+  if (ExpiryWalk.table == changetype<usize>(table)) ExpiryWalk.forget();
   const old = table.buckets;
   const oldCount = table.bucketCount;
   const bytes = <usize>bucketCount * BUCKET;

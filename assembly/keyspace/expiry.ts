@@ -1,7 +1,10 @@
-/** Active expiry: deleting what nobody asks for any more. Each slot knows before when nothing can be due. */
+/**
+ * Active expiry: deleting what nobody asks for any more. Each slot knows before when nothing can be due. A slot in which
+ * something may be is walked bucket by bucket, also over several slices: its next expiry is known when the walk ends.
+ */
 import { now } from "../base/frame";
 import { Journal } from "../journal";
-import { Database, databaseAt, find, SLOT_COUNT } from "./database";
+import { BUCKET, Database, databaseAt, ExpiryWalk, find, SLOT_COUNT, WIDTH } from "./database";
 import { Entry } from "./entry";
 import { deleteExpired } from "./keyspace";
 import { nextOccupied, SlotWalk } from "./walk";
@@ -10,13 +13,21 @@ import { nextOccupied, SlotWalk } from "./walk";
 let cycleDatabase: u32 = 0;
 let cycleSlot: u32 = 0;
 
+/** What the slice in hand may still look at: one for a bucket, and one for each entry in it that expires. */
+let budgetLeft: i32 = 0;
+let deleted: u32 = 0;
+
+/** Entries that can expire at all, as far as the last slice has looked at them. */
+export let lookedAt: u32 = 0;
+
 /**
- * One slice of active expiry: looks at up to `budget` entries of slots in which something is due, deletes the
- * expired ones, and learns each slot's next expiry on the way. Answers how many it deleted.
+ * One slice of active expiry: looks at about `budget` entries of slots in which something is due, deletes the expired
+ * ones, and learns each slot's next expiry on the way. Answers how many it deleted.
  */
 export function expireSlice(databaseTotal: u32, exists: (index: u32) => bool, budget: u32): u32 {
-  let deleted: u32 = 0;
-  let looked: u32 = 0;
+  budgetLeft = <i32>budget;
+  deleted = 0;
+  lookedAt = 0;
   const start = cycleDatabase;
   for (let round: u32 = 0; round <= databaseTotal; round++) {
     const index = (start + round) % databaseTotal;
@@ -30,67 +41,86 @@ export function expireSlice(databaseTotal: u32, exists: (index: u32) => bool, bu
       database.averageTtl = 0;
       continue;
     }
-    sampleTtl(database);
-    let slot = nextOccupied(database, cycleSlot);
-    while (slot < SLOT_COUNT) {
-      const facts = database.factsOf(slot);
-      if (facts.expires != 0 && facts.nextExpiry < <f64>now) {
-        const before = deleted;
-        looked += facts.used;
-        deleted += expireSlot(database, slot);
-        if (deleted == before) looked += 1;
-        if (looked >= budget) {
-          cycleSlot = slot + 1;
-          return deleted;
-        }
-      }
-      slot = nextOccupied(database, slot + 1);
-    }
-    cycleSlot = 0;
+    if (!expireDatabase(database)) return deleted;
+    if (lookedAt == 0) sampleTtl(database);
   }
   return deleted;
 }
 
-/** Expired entries of one slot, collected before any is deleted, as deleting moves the table. */
+/** From the slot on where the last slice ended. False: the budget is used up. */
+function expireDatabase(database: Database): bool {
+  let slot = nextOccupied(database, cycleSlot);
+  while (slot < SLOT_COUNT) {
+    const facts = database.factsOf(slot);
+    if (facts.expires != 0 && facts.nextExpiry < <f64>now) {
+      let done = false;
+      while (!done && budgetLeft > 0) done = expireSlot(database, slot);
+      if (budgetLeft <= 0) {
+        cycleSlot = done ? slot + 1 : slot;
+        return false;
+      }
+    }
+    slot = nextOccupied(database, slot + 1);
+  }
+  cycleSlot = 0;
+  return true;
+}
+
+/** Expired entries of some buckets, collected before any is deleted, as deleting moves the table. */
 const dueCells: usize = memory.data(512 * 4, 16);
 const DUE_MAX: u32 = 512;
 
-/** Deletes what has expired in the slot (up to 512 entries); learns the time of its next expiry. */
-function expireSlot(database: Database, slot: u32): u32 {
+/** Goes on with the walk of a slot for as long as the budget lasts. True: all of it has been seen. */
+function expireSlot(database: Database, slot: u32): bool {
   const facts = database.factsOf(slot);
+  const table = database.table(slot);
+  ExpiryWalk.goOn(facts, table);
   let due: u32 = 0;
-  let next: f64 = Infinity;
   let sum: f64 = 0;
   let count: f64 = 0;
-  SlotWalk.start(database.table(slot));
-  for (let e = SlotWalk.next(); e != 0; e = SlotWalk.next()) {
-    if (!Entry.expires(e)) continue;
-    const at = Entry.expireAt(e);
-    if (at < now) {
-      if (due == DUE_MAX) {
-        next = <f64>at;
-        break;
+  while (ExpiryWalk.index < table.bucketCount && budgetLeft > 0 && due + WIDTH <= DUE_MAX) {
+    const bucket = table.buckets + <usize>ExpiryWalk.index * BUCKET;
+    ExpiryWalk.index++;
+    let expiring = <u32>load<u16>(bucket, 12);
+    budgetLeft -= 1 + <i32>popcnt(expiring);
+    lookedAt += <u32>popcnt(expiring);
+    for (; expiring != 0; expiring &= expiring - 1) {
+      const e = load<usize>(bucket + 16 + ((<usize>ctz(expiring)) << 2));
+      const at = Entry.expireAt(e);
+      if (at < now) {
+        store<usize>(dueCells + ((<usize>due) << 2), e);
+        due++;
+        continue;
       }
-      store<usize>(dueCells + ((<usize>due) << 2), e);
-      due++;
-      continue;
+      sum += <f64>(at - now);
+      count += 1;
+      if (<f64>at < ExpiryWalk.next) ExpiryWalk.next = <f64>at;
     }
-    sum += <f64>(at - now);
-    count += 1;
-    if (<f64>at < next) next = <f64>at;
   }
-  facts.nextExpiry = next;
   noteTtl(database, sum, count);
+  const done = ExpiryWalk.index >= table.bucketCount;
+  if (done) {
+    facts.nextExpiry = ExpiryWalk.next;
+    ExpiryWalk.forget();
+  }
+  return deleteDue(database, slot, due) && done;
+}
+
+/** False: the journal has no room, and what is due stays so. */
+function deleteDue(database: Database, slot: u32, due: u32): bool {
   for (let i: u32 = 0; i < due; i++) {
     const e = load<usize>(dueCells + ((<usize>i) << 2));
     if (!Journal.reserve(Entry.keyLength(e))) {
-      facts.nextExpiry = 0;
-      return i;
+      database.factsOf(slot).nextExpiry = 0;
+      ExpiryWalk.forget();
+      budgetLeft = 0;
+      return false;
     }
     find(database, slot, Entry.keyPtr(e), Entry.keyLength(e));
     deleteExpired(database, slot, e);
+    deleted++;
   }
-  return due;
+  return true;
 }
 
 /** INFO's avg_ttl is a running mean: a new sample weighs a fiftieth, as in Redis's expiry cycle. */

@@ -144,32 +144,46 @@ export function randomEntry(database: Database): usize {
   }
 }
 
-/** Frees up to `budget` entries of a database that nobody sees any more; answers how many. */
+/** Frees about `budget` entries of a database that nobody sees any more; answers how many. */
 export function freeSome(database: Database, budget: u32): u32 {
   let freed: u32 = 0;
   let slot = nextOccupied(database, 0);
   while (slot < SLOT_COUNT && freed < budget) {
-    const table = database.table(slot);
-    SlotWalk.start(table);
-    for (let e = SlotWalk.next(); e != 0; e = SlotWalk.next()) {
-      freeEntry(e);
+    freed += freeBuckets(database, slot, budget - freed);
+    slot = nextOccupied(database, slot);
+  }
+  return freed;
+}
+
+/** Frees entries of the slot, the last buckets first; and its table with the last of them. */
+function freeBuckets(database: Database, slot: u32, budget: u32): u32 {
+  const table = database.table(slot);
+  const facts = database.factsOf(slot);
+  let freed: u32 = 0;
+  let count = table.bucketCount;
+  while (count > 0 && freed < budget) {
+    count--;
+    const bucket = table.buckets + <usize>count * BUCKET;
+    let taken = i8x16.bitmask(v128.load(bucket)) & TAG_MASK;
+    for (; taken != 0; taken &= taken - 1) {
+      freeEntry(load<usize>(bucket + 16 + ((<usize>ctz(taken)) << 2)));
       freed++;
     }
-    Stats.add(Stat.TableMemory, -(<f64>table.bucketCount * <f64>BUCKET));
-    free(table.buckets);
-    table.buckets = 0;
-    table.bucketCount = 0;
-    const facts = database.factsOf(slot);
-    const group = database.groups + ((<usize>slot >> 7) << 2);
-    store<u32>(group, load<u32>(group) - facts.used);
-    database.keys -= facts.used;
-    database.expires -= facts.expires;
-    facts.used = 0;
-    facts.expires = 0;
-    const word = database.occupied + ((<usize>slot >> 5) << 2);
-    store<u32>(word, load<u32>(word) & ~(1 << (slot & 31)));
-    slot = nextOccupied(database, slot + 1);
   }
+  facts.used -= freed;
+  if (facts.used == 0) count = 0;
+  Stats.add(Stat.TableMemory, -(<f64>(table.bucketCount - count) * <f64>BUCKET));
+  table.bucketCount = count;
+  database.keys -= freed;
+  const group = database.groups + ((<usize>slot >> 7) << 2);
+  store<u32>(group, load<u32>(group) - freed);
+  if (count > 0) return freed;
+  free(table.buckets);
+  table.buckets = 0;
+  database.expires -= facts.expires;
+  facts.expires = 0;
+  const word = database.occupied + ((<usize>slot >> 5) << 2);
+  store<u32>(word, load<u32>(word) & ~(1 << (slot & 31)));
   return freed;
 }
 

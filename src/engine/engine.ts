@@ -403,6 +403,11 @@ export class Engine {
     return this.wasm.expireCycle(nowMs, budget);
   }
 
+  /** What the last `expireCycle` has looked at of what can expire. */
+  get expireCycleLooked(): number {
+    return this.wasm.expireCycleLooked();
+  }
+
   /** True while more keys have to go than one call may take. */
   evictMore(nowMs: number): boolean {
     return this.wasm.evictMore(nowMs) === 1;

@@ -89,6 +89,8 @@ export interface EngineExports {
   flush(database: number, lazily: number): void;
   /** One slice of active expiry: looks at up to `budget` keys. Answers how many it deleted. */
   expireCycle(nowMs: number, budget: number): number;
+  /** How many of the keys it looked at can expire at all. */
+  expireCycleLooked(): number;
   /** One slice of lazy freeing: frees up to `budget` keys. Answers how many are left. */
   reclaim(budget: number): number;
   /**

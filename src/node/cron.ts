@@ -128,17 +128,18 @@ export class Cron {
     const { clock } = node.modules;
     const started = clock.monotonicMs();
     const nowMs = clock.nowMs();
-    let expired = 0;
+    let isStale = false;
     let elapsed = 0;
     do {
-      expired = node.engine.expireCycle(nowMs, expireSliceKeys);
+      const expired = node.engine.expireCycle(nowMs, expireSliceKeys);
+      isStale = expired > node.engine.expireCycleLooked * acceptable;
       elapsed = clock.monotonicMs() - started;
-    } while (expired > expireSliceKeys * acceptable && elapsed < Math.min(expireSliceMs, budgetMs));
+    } while (isStale && elapsed < Math.min(expireSliceMs, budgetMs));
     node.stats.expireCycleMs += elapsed;
     node.takeJournal();
     node.takeEvents();
     const leftMs = budgetMs - elapsed;
-    if (expired <= expireSliceKeys * acceptable) return;
+    if (!isStale) return;
     if (leftMs <= 0) {
       node.stats.expireTimeCapReached++;
       return;

@@ -172,6 +172,33 @@ test("SCAN reports every key that stays, whatever comes, goes and resizes meanwh
   }
 });
 
+test("a flushed slot of very many keys is freed in slices, to the last byte", async () => {
+  for (const instance of await startEngines()) {
+    const { engine } = instance;
+    const session = new Session(instance);
+    session.call("PING");
+    const before = engine.usedMemory;
+    const count = 20_000;
+    for (const budget of [1, 100]) {
+      batch(
+        session,
+        Array.from({ length: count }, (_, index) => ["SET", `{t}${index}`, "1", "PX", "10000"]),
+      );
+      session.call("FLUSHALL", "ASYNC");
+      let left = count;
+      while (left > 0) {
+        const now = engine.reclaim(budget);
+        // A bucket is freed as a whole.
+        expect(left - now).toBeLessThan(budget + 12);
+        left = now;
+      }
+      session.call("PING");
+      expect(engine.usedMemory).toBe(before);
+    }
+    expect(sound(instance)).toBe(true);
+  }
+});
+
 test("SCAN: filters, bad cursors, the end", async () => {
   for (const instance of await startEngines()) {
     const session = new Session(instance);

@@ -216,6 +216,86 @@ test("a slice stays near its budget, also in one slot with very many keys", asyn
   }
 });
 
+test("one slot of very many keys that live on is walked in slices, and what is due in it goes", async () => {
+  for (const instance of await startEngines()) {
+    const { engine } = instance;
+    const session = new Session(instance);
+    const count = 50_000;
+    const keep = (index: number): string[] => ["SET", `{t}${index}`, "v", "PX", "100000"];
+    batch(
+      session,
+      Array.from({ length: count }, (_, index) => keep(index)),
+    );
+    session.call("SET", "{t}due", "v", "PX", 10);
+    const now = session.nowMs + 1_000;
+    let slices = 0;
+    for (; engine.keyCount(0) > count; slices++) {
+      engine.expireCycle(now, 100);
+      expect(engine.expireCycleLooked).toBeLessThan(100 + 12);
+      if (slices > count / 50) throw new Error("the cycle does not come to it");
+    }
+    // What is written behind the walk's back is known at its end.
+    engine.expireCycle(now, 100);
+    session.nowMs = now;
+    for (let index = 0; index < 300; index++) session.call("SET", `{t}${index}`, "v", "PX", 500);
+    for (let round = 0; round < (2 * count) / 100; round++) engine.expireCycle(now, 100);
+    expect(engine.keyCount(0)).toBe(count);
+    for (let round = 0; round < (2 * count) / 100; round++) engine.expireCycle(now + 600, 100);
+    expect(engine.keyCount(0)).toBe(count - 300);
+    expect(sound(instance)).toBe(true);
+  }
+});
+
+test("keys that never expire do not make what is due look rare", async () => {
+  for (const instance of await startEngines()) {
+    const { engine } = instance;
+    const session = new Session(instance);
+    batch(
+      session,
+      Array.from({ length: 5_000 }, (_, index) =>
+        index % 50 === 0
+          ? ["SET", `{${index % 100}}${index}`, "v", "PX", "10"]
+          : ["SET", `{${index % 100}}${index}`, "v"],
+      ),
+    );
+    let deleted = 0;
+    for (let slices = 0; deleted < 100; slices++) {
+      const here = engine.expireCycle(session.nowMs + 1_000, 64);
+      expect(engine.expireCycleLooked).toBe(here);
+      deleted += here;
+      expect(slices).toBeLessThan(10);
+    }
+  }
+});
+
+test("slices between writes that move the slot's table never lose an expiry", async () => {
+  const seed = 0x51ce5;
+  for (const instance of await startEngines()) {
+    const random = seeded(seed);
+    const { engine } = instance;
+    const session = new Session(instance);
+    const start = session.nowMs;
+    for (let step = 0; step < 6_000; step++) {
+      const growing = step % 2_000 < 1_200;
+      const key = `{t}${random() % 3_000}`;
+      const kind = random() % 8;
+      if (kind === 0) session.call("PERSIST", key);
+      else if (kind === 1) session.call("PEXPIRE", key, 1 + (random() % 3_000));
+      else if (kind < 4 || !growing) session.call("DEL", key, `{t}${random() % 3_000}`);
+      else session.call("SET", key, "v", "PX", 1 + (random() % 3_000));
+      if (step % 7 === 0) engine.expireCycle(session.nowMs, 20);
+      if (step % 100 === 0) {
+        session.nowMs += 20;
+        if (!sound(instance)) throw new Error(`step ${step} of seed ${seed}`);
+      }
+    }
+    session.nowMs = start + 100_000;
+    for (let slices = 0; slices < 1_000; slices++) engine.expireCycle(session.nowMs, 20);
+    expect(engine.expiresCount(0)).toBe(0);
+    expect(sound(instance)).toBe(true);
+  }
+});
+
 test("lengthened and shortened expiries are met by the cycle in their time", async () => {
   for (const instance of await startEngines()) {
     const { engine } = instance;
