@@ -7,8 +7,46 @@ import {
   purgeSliceMs,
   reclaimSliceKeys,
 } from "../base/limits.ts";
+import type { Logger } from "../base/log.ts";
+import type { Configuration } from "../config/configuration.ts";
+import type { Engine } from "../engine/engine.ts";
 import { type Client, ClientState } from "./client.ts";
-import type { Node } from "./node.ts";
+import type { ClientRegistry } from "./clients.ts";
+import type { Clock } from "./clock.ts";
+import type { ClusterHooks, PersistenceHooks, ReplicationHooks } from "./hooks.ts";
+import type { PauseControl } from "./pause.ts";
+import type { Shutdown } from "./shutdown.ts";
+import type { ServerStats } from "./stats.ts";
+import type { Waits } from "./waits.ts";
+
+/** What of the node the cron keeps going. */
+export interface CronNode {
+  readonly engine: Engine;
+  readonly configuration: Configuration;
+  readonly log: Logger;
+  readonly modules: { readonly clock: Clock; readonly system: CronSystem };
+  readonly clients: ClientRegistry;
+  readonly stats: ServerStats;
+  readonly pauses: PauseControl;
+  readonly waits: Waits;
+  readonly replication: ReplicationHooks;
+  readonly persistence: PersistenceHooks;
+  readonly cluster: ClusterHooks | undefined;
+  readonly shutdown: Shutdown | undefined;
+  applyPauses(nowMs: number): void;
+  takeJournal(): void;
+  takeEvents(): void;
+  checkOutput(client: Client): void;
+  drop(client: Client): void;
+}
+
+export interface CronSystem {
+  after(milliseconds: number, action: () => void): void;
+  /** Gives pages of the engine's memory back to the system; undefined where that is impossible. */
+  readonly releaseMemory?:
+    | ((memory: Uint8Array, address: number, length: number) => boolean)
+    | undefined;
+}
 
 /**
  * What happens by itself, `hz` times a second: expiry, lazy freeing, idle clients, metrics.
@@ -27,7 +65,7 @@ export class Cron {
   private lastPurgeMs = 0;
   private sliceScheduled = false;
 
-  constructor(private readonly node: Node) {}
+  constructor(private readonly node: CronNode) {}
 
   /** Milliseconds between two calls, from `hz`; with dynamic-hz more clients mean more calls. */
   get intervalMs(): number {

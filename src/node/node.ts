@@ -13,7 +13,6 @@ import { Client, type ClientLink, ClientState } from "./client.ts";
 import { ClientRegistry } from "./clients.ts";
 import type { Clock } from "./clock.ts";
 import { HostCommandStats } from "./command-stats.ts";
-import { debugCommands } from "./commands/debug.ts";
 import { Cron } from "./cron.ts";
 import { Execution } from "./execution.ts";
 import {
@@ -77,15 +76,6 @@ export interface NodeModules {
   readonly system: NodeSystem;
 }
 
-/** How SHUTDOWN or a signal wants the process to end. */
-export interface ShutdownRequest {
-  readonly save: "default" | "save" | "nosave";
-  /** Do not wait for replicas that lag. */
-  readonly now: boolean;
-  /** End even where saving fails. */
-  readonly force: boolean;
-}
-
 /**
  * The server around the engine: carries input to it, runs what it cannot, hands replies and journal on.
  *
@@ -113,8 +103,6 @@ export class Node {
   readonly publisher: Publisher;
   readonly cron: Cron;
   private readonly execution: Execution;
-  /** Subcommands of DEBUG by name. */
-  readonly debugCommands = debugCommands();
   /** What INFO persistence tells; replaced when there is persistence. */
   persistence: PersistenceHooks = { facts: noPersistence, cron: () => undefined };
   /** Wall clock of the last successful snapshot (or of the start), milliseconds. */

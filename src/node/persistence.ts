@@ -8,7 +8,8 @@ import {
   type LoadOutcome,
 } from "./dataset-loader.ts";
 import type { PersistenceFacts, PersistenceHooks } from "./hooks.ts";
-import type { Node, ShutdownRequest } from "./node.ts";
+import type { Node } from "./node.ts";
+import type { ShutdownRequest } from "./shutdown.ts";
 import type { SnapshotFile, SnapshotFiles } from "./snapshot-files.ts";
 import { type SavedHistory, snapshotHeader } from "./snapshot-header.ts";
 import type { SnapshotSink, Snapshots } from "./snapshots.ts";

@@ -3,9 +3,22 @@ import { latin1, latin1Text } from "../base/bytes.ts";
 import { globMatch } from "../base/glob.ts";
 import { outboxBytesMax, outboxMessagesMax } from "../base/limits.ts";
 import { bulk, encodeReply, integer, nullValue, type Protocol, push } from "../base/reply.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { Client } from "./client.ts";
-import type { Node } from "./node.ts";
 import { encodePush, pushMark, pushWords, type TopicKind, Topics } from "./pubsub.ts";
+import type { ServerStats } from "./stats.ts";
+
+/** What of the node pub/sub needs. */
+export interface PublishingNode {
+  readonly engine: Engine;
+  readonly modules: { readonly system: { soon(action: () => void): void } };
+  readonly tuning: { readonly notifyEvents: number };
+  readonly stats: ServerStats;
+  isCurrent(client: Client): boolean;
+  sendReplies(client: Client): void;
+  checkOutput(client: Client): void;
+  drop(client: Client): void;
+}
 
 /**
  * Pub/sub of this node. A message is encoded once, whoever gets it. What others than the client in hand get is sent
@@ -27,7 +40,7 @@ export class Publisher {
     this.flush();
   };
 
-  constructor(private readonly node: Node) {}
+  constructor(private readonly node: PublishingNode) {}
 
   topics(kind: TopicKind): Topics<Client> {
     if (kind === "channel") return this.channels;

@@ -1,5 +1,28 @@
-import type { HostCall } from "./call.ts";
-import type { Node, ShutdownRequest } from "./node.ts";
+import type { Logger } from "../base/log.ts";
+import type { Configuration } from "../config/configuration.ts";
+import type { Clock } from "./clock.ts";
+import type { ClusterHooks, ReplicationHooks } from "./hooks.ts";
+import type { PauseControl } from "./pause.ts";
+
+/** How SHUTDOWN or a signal wants the process to end. */
+export interface ShutdownRequest {
+  readonly save: "default" | "save" | "nosave";
+  /** Do not wait for replicas that lag. */
+  readonly now: boolean;
+  /** End even where saving fails. */
+  readonly force: boolean;
+}
+
+/** What of the node takes part in its end. */
+export interface EndingNode {
+  readonly log: Logger;
+  readonly configuration: Configuration;
+  readonly modules: { readonly clock: Clock };
+  readonly pauses: PauseControl;
+  readonly replication: ReplicationHooks;
+  readonly cluster: ClusterHooks | undefined;
+  applyPauses(nowMs: number): void;
+}
 
 /** What happens to the process at the end; `main.ts` provides it. */
 export interface ShutdownSystem {
@@ -26,7 +49,7 @@ export class Shutdown {
   save: ((request: ShutdownRequest) => string | undefined) | undefined;
 
   constructor(
-    private readonly node: Node,
+    private readonly node: EndingNode,
     private readonly system: ShutdownSystem,
   ) {}
 
@@ -107,23 +130,4 @@ export class Shutdown {
     this.system.exit(0);
     return true;
   }
-}
-
-/** The words of `SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE]`, or `abort`; undefined for a syntax error. */
-export function parseShutdown(call: HostCall): ShutdownRequest | "abort" | undefined {
-  let save: ShutdownRequest["save"] = "default";
-  let now = false;
-  let force = false;
-  let abort = false;
-  for (let at = 1; at < call.count; at++) {
-    const word = call.word(at);
-    if (word === "nosave" && save !== "save") save = "nosave";
-    else if (word === "save" && save !== "nosave") save = "save";
-    else if (word === "now") now = true;
-    else if (word === "force") force = true;
-    else if (word === "abort") abort = true;
-    else return undefined;
-  }
-  if (!abort) return { save, now, force };
-  return call.count === 2 ? "abort" : undefined;
 }

@@ -21,7 +21,7 @@ import {
   syntaxError,
 } from "../call.ts";
 import type { Client, ClientKind } from "../client.ts";
-import { badClientName, isClientName } from "./connection.ts";
+import { badClientName, isClientName } from "./client-name.ts";
 
 export const clientHandler: Handler = container({
   id: (call) => integer(call.client.id),

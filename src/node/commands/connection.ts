@@ -16,6 +16,7 @@ import {
 import { redisVersion } from "../../base/version.ts";
 import { type Handler, type HostCall, parseNumber, syntaxError } from "../call.ts";
 import { clientHandler } from "./client.ts";
+import { badClientName, isClientName } from "./client-name.ts";
 
 /** PING ECHO AUTH HELLO QUIT RESET CLIENT. */
 export const connectionHandlers: ReadonlyMap<Command, Handler> = new Map<Command, Handler>([
@@ -116,15 +117,6 @@ function greeting(call: HostCall): ReplyValue {
     ["role", bulk(node.replication.isReplica ? "replica" : "master")],
     ["modules", emptyArray],
   ]);
-}
-
-export const badClientName = error(
-  "ERR Client names cannot contain spaces, newlines or special characters.",
-);
-
-/** Printable ASCII without blanks, so that CLIENT LIST stays one line per client. */
-export function isClientName(name: string): boolean {
-  return /^[!-~]*$/.test(name);
 }
 
 function quit(call: HostCall): ReplyValue {

@@ -21,8 +21,8 @@ import { helpReply } from "../../commands/introspect.ts";
 import { parseMemory } from "../../config/numbers.ts";
 import { type HostCall, notAnInteger, subcommandSyntaxError, syntaxError } from "../call.ts";
 import { isLocal } from "../client.ts";
-import { debugTurnLength } from "../turns.ts";
 import { debugDigestValue, debugListpack, debugObject, debugQuicklist } from "./debug-keys.ts";
+import { debugTurnLength } from "./debug-turns.ts";
 
 /**
  * DEBUG. Its subcommands are no rows of the command table (in Redis neither): each says here how many
@@ -31,14 +31,14 @@ import { debugDigestValue, debugListpack, debugObject, debugQuicklist } from "./
 export function debug(call: HostCall): ReplyValue {
   const allowed = call.node.configuration.get("enable-debug-command");
   if (allowed === "no" || (allowed === "local" && !isLocal(call.client))) return notAllowed;
-  const entry = call.node.debugCommands.get(call.word(1));
+  const entry = subcommands.get(call.word(1));
   if (entry === undefined) return subcommandSyntaxError(call);
   const [minimum, maximum, handler] = entry;
   if (call.count < minimum || call.count > maximum) return subcommandSyntaxError(call);
   return handler(call);
 }
 
-export type DebugCommand = readonly [
+type DebugCommand = readonly [
   minimum: number,
   maximum: number,
   handler: (call: HostCall) => ReplyValue,
@@ -50,33 +50,30 @@ const notAllowed = error(
     "restart the server.",
 );
 
-/** The subcommands that need nothing but the node; replication and the cluster add theirs. */
-export function debugCommands(): Map<string, DebugCommand> {
-  return new Map<string, DebugCommand>([
-    ["help", [2, 2, help]],
-    ["sleep", [3, 3, sleep]],
-    ["segfault", [2, 2, crashWith("SIGSEGV")]],
-    ["panic", [2, 2, crashWith("SIGABRT")]],
-    ["assert", [2, 2, crashWith("SIGABRT")]],
-    ["oom", [2, 2, crashWith("SIGABRT")]],
-    ["error", [3, 3, (call) => error(call.bytes(2))]],
-    ["log", [3, 3, log]],
-    ["leak", [3, 3, () => ok]],
-    ["object", [3, 3, debugObject]],
-    ["listpack", [3, 3, debugListpack]],
-    ["quicklist", [3, 4, debugQuicklist]],
-    ["digest-value", [2, Number.POSITIVE_INFINITY, debugDigestValue]],
-    ["digest", [2, 2, (call) => simple(call.node.engine.digest())]],
-    ["populate", [3, 5, populate]],
-    ["quicklist-packed-threshold", [3, 3, setPackedThreshold]],
-    ["set-active-expire", [3, 3, setActiveExpire]],
-    ["change-repl-id", [2, 2, changeReplicationId]],
-    ["pause-cron", [3, 3, pauseCron]],
-    ["turn-length", [3, 3, debugTurnLength]],
-    ["protocol", [3, 3, protocol]],
-    ["htstats", [3, 4, tableStatistics]],
-  ]);
-}
+const subcommands: ReadonlyMap<string, DebugCommand> = new Map<string, DebugCommand>([
+  ["help", [2, 2, help]],
+  ["sleep", [3, 3, sleep]],
+  ["segfault", [2, 2, crashWith("SIGSEGV")]],
+  ["panic", [2, 2, crashWith("SIGABRT")]],
+  ["assert", [2, 2, crashWith("SIGABRT")]],
+  ["oom", [2, 2, crashWith("SIGABRT")]],
+  ["error", [3, 3, (call) => error(call.bytes(2))]],
+  ["log", [3, 3, log]],
+  ["leak", [3, 3, () => ok]],
+  ["object", [3, 3, debugObject]],
+  ["listpack", [3, 3, debugListpack]],
+  ["quicklist", [3, 4, debugQuicklist]],
+  ["digest-value", [2, Number.POSITIVE_INFINITY, debugDigestValue]],
+  ["digest", [2, 2, (call) => simple(call.node.engine.digest())]],
+  ["populate", [3, 5, populate]],
+  ["quicklist-packed-threshold", [3, 3, setPackedThreshold]],
+  ["set-active-expire", [3, 3, setActiveExpire]],
+  ["change-repl-id", [2, 2, changeReplicationId]],
+  ["pause-cron", [3, 3, pauseCron]],
+  ["turn-length", [3, 3, debugTurnLength]],
+  ["protocol", [3, 3, protocol]],
+  ["htstats", [3, 4, tableStatistics]],
+]);
 
 function help(call: HostCall): ReplyValue {
   const row = call.node.rowOf(Command.Debug);

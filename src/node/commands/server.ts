@@ -18,7 +18,7 @@ import {
   subcommandSyntaxError,
   syntaxError,
 } from "../call.ts";
-import { parseShutdown } from "../shutdown.ts";
+import type { ShutdownRequest } from "../shutdown.ts";
 import { configHandler } from "./config.ts";
 import { debug } from "./debug.ts";
 import { info } from "./info.ts";
@@ -142,4 +142,23 @@ function slowlogHandler(): Handler {
     },
     help: (call) => helpReply(call.node.modules.commands.lookup("slowlog")!) ?? syntaxError,
   });
+}
+
+/** The words of `SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE]`, or `abort`; undefined for a syntax error. */
+function parseShutdown(call: HostCall): ShutdownRequest | "abort" | undefined {
+  let save: ShutdownRequest["save"] = "default";
+  let now = false;
+  let force = false;
+  let abort = false;
+  for (let at = 1; at < call.count; at++) {
+    const word = call.word(at);
+    if (word === "nosave" && save !== "save") save = "nosave";
+    else if (word === "save" && save !== "nosave") save = "save";
+    else if (word === "now") now = true;
+    else if (word === "force") force = true;
+    else if (word === "abort") abort = true;
+    else return undefined;
+  }
+  if (!abort) return { save, now, force };
+  return call.count === 2 ? "abort" : undefined;
 }
