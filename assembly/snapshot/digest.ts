@@ -1,46 +1,26 @@
 /**
  * DEBUG DIGEST and DEBUG DIGEST-VALUE: a hash of the data that does not depend on the order of keys, equal to the one
- * redis-server 7.0 computes (debug.c), so that two servers can be compared. "Xor" adds the SHA-1 of some bytes to
- * a sum whose order does not matter; "mix" also hashes the sum, so that order matters from there on.
+ * redis-server 7.0 computes (debug.c), so that two servers can be compared. `digest-sum.ts`
+ * adds up; each type's file says what of a value counts.
  */
 import { Encoding, ValueType } from "../abi";
 import { writeText } from "../base/bytes";
 import { publish, Streams } from "../base/frame";
-import { SHA1_DIGEST_BYTES, sha1Final, sha1Init, sha1Update } from "../base/sha1";
 import { countDatabases, databaseAt, databaseExists, find, SLOT_COUNT } from "../keyspace/database";
 import { Entry, RAW_HEADER } from "../keyspace/entry";
 import { nextOccupied, SlotWalk } from "../keyspace/walk";
 import { keySlot } from "../protocol/crc16";
 import { writeInt64 } from "../protocol/number";
+import { mix, xor } from "./digest-sum";
 import { digestHash } from "./hash-rdb";
 import { digestList } from "./list-rdb";
 import { digestSet } from "./set-rdb";
 import { digestSortedSet } from "./sorted-set-rdb";
 import { digestStream } from "./stream-rdb";
 
-const shaState: usize = memory.data(96, 16);
-const hashPointer: usize = memory.data(32, 16);
 const keyDigest: usize = memory.data(32, 16);
 const totalDigest: usize = memory.data(32, 16);
 const scratch: usize = memory.data(32, 16);
-
-/** Adds the SHA-1 of the bytes to the sum, whatever their order. */
-export function xor(sum: usize, ptr: usize, length: u32): void {
-  sha1Init(shaState);
-  sha1Update(shaState, ptr, <i32>length);
-  sha1Final(shaState, hashPointer);
-  for (let i: usize = 0; i < 20; i += 4) {
-    store<u32>(sum + i, load<u32>(sum + i) ^ load<u32>(hashPointer + i));
-  }
-}
-
-/** As `xor`, and hashes the sum: order matters. */
-export function mix(sum: usize, ptr: usize, length: u32): void {
-  xor(sum, ptr, length);
-  sha1Init(shaState);
-  sha1Update(shaState, sum, SHA1_DIGEST_BYTES);
-  sha1Final(shaState, sum);
-}
 
 function mixNumber(sum: usize, value: u32): void {
   store<u32>(scratch, bswap<u32>(value));

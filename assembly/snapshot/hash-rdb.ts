@@ -30,7 +30,7 @@ import {
   newListpack,
 } from "../structures/listpack";
 import { Lp, lpGet, lpRead } from "../structures/listpack-element";
-import { mix, xor } from "./digest";
+import { mix, xor } from "./digest-sum";
 import { Loading } from "./loading-state";
 import { RdbType } from "./rdb-format";
 import { RdbReader, Text } from "./rdb-read";

@@ -5,7 +5,7 @@ import { lpBytes, lpCount, lpFirst, lpNext, lpValid } from "../structures/listpa
 import { Lp, lpRead } from "../structures/listpack-element";
 import { appendWhole, newQuicklist, pushTail, Quicklist } from "../structures/quicklist";
 import { packed, QuickNode } from "../structures/quicklist-node";
-import { mix } from "./digest";
+import { mix } from "./digest-sum";
 import { Loading } from "./loading-state";
 import { RdbType } from "./rdb-format";
 import { RdbReader, Text } from "./rdb-read";

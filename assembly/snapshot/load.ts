@@ -24,7 +24,8 @@ import { crc64 } from "./crc64";
 import { beginValue, continueValue, dropLoading, loadedEmpty } from "./loading";
 import { Loading } from "./loading-state";
 import { Opcode, RDB_VERSION_CHECKSUM, RDB_VERSION_MAX, RdbType } from "./rdb-format";
-import { loadedEntry, RdbReader, restoredClock, Text } from "./rdb-read";
+import { RdbReader, Text } from "./rdb-read";
+import { knowsRdbType, loadedEntry, readEntry, restoredClock } from "./rdb-read-entry";
 
 /** What comes next in the file. */
 enum Part {
@@ -222,7 +223,7 @@ function selectDatabase(index: u64): bool {
 
 /** A key of the type: a string with its value, anything else with the beginning of its value. */
 function readKey(type: u32): bool {
-  if (!RdbReader.knows(type)) return false;
+  if (!knowsRdbType(type)) return false;
   if (database == 0 && !selectDatabase(0)) return false;
   if (!RdbReader.string(0)) return false;
   const key = Text.ptr;
@@ -230,7 +231,7 @@ function readKey(type: u32): bool {
   const owned = Text.owned;
   let done: bool;
   if (type == RdbType.String) {
-    const e = RdbReader.entry(type, key, length, expiryToStore(), restoredClock(frequency, idle));
+    const e = readEntry(type, key, length, expiryToStore(), restoredClock(frequency, idle));
     done = e != 0 && putEntry(key, length, e);
   } else {
     done = keepKey(key, length) && beginValue(type);

@@ -20,7 +20,7 @@ import {
   setNew,
   setNext,
 } from "../structures/set-value";
-import { xor } from "./digest";
+import { xor } from "./digest-sum";
 import { Loading } from "./loading-state";
 import { RdbType } from "./rdb-format";
 import { RdbReader, Text } from "./rdb-read";

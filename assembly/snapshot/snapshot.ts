@@ -41,6 +41,7 @@ import { Setting } from "../settings";
 import { crc64 } from "./crc64";
 import { Opcode } from "./rdb-format";
 import { RdbWriter } from "./rdb-write";
+import { writeRecord } from "./rdb-write-entry";
 
 /*
  *  SavedDatabase, 20 bytes: a database that held keys at the start
@@ -174,7 +175,7 @@ function saveSlot(saved: SavedDatabase, database: Database, slot: u32): void {
   select(saved);
   SlotWalk.start(database.table(slot));
   for (let e = SlotWalk.next(); e != 0 && !RdbWriter.failed; e = SlotWalk.next()) {
-    RdbWriter.record(e);
+    writeRecord(e);
   }
   if (RdbWriter.failed) fail();
 }

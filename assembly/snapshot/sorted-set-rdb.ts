@@ -40,7 +40,7 @@ import {
   roomForMember,
   sortedSetFreeSome,
 } from "../structures/sorted-set-value";
-import { mix, xor } from "./digest";
+import { mix, xor } from "./digest-sum";
 import { Loading } from "./loading-state";
 import { RdbType } from "./rdb-format";
 import { RdbReader, Text } from "./rdb-read";

@@ -30,7 +30,7 @@ import {
 import { entriesUpTo } from "../structures/stream-history";
 import { validNode } from "../structures/stream-valid";
 import { Entries } from "../structures/stream-walk";
-import { mix } from "./digest";
+import { mix } from "./digest-sum";
 import { Loading } from "./loading-state";
 import { RdbType } from "./rdb-format";
 import { RdbReader, Text } from "./rdb-read";

@@ -28,8 +28,10 @@ import {
 } from "../protocol/reply";
 import { crc64 } from "../snapshot/crc64";
 import { RDB_VERSION } from "../snapshot/rdb-format";
-import { RdbReader, restoredClock } from "../snapshot/rdb-read";
-import { RdbWriter, rdbType } from "../snapshot/rdb-write";
+import { RdbReader } from "../snapshot/rdb-read";
+import { readEntry, restoredClock } from "../snapshot/rdb-read-entry";
+import { RdbWriter } from "../snapshot/rdb-write";
+import { rdbType, writeValue } from "../snapshot/rdb-write-entry";
 import { Writes } from "./writes";
 
 /** Version and checksum. */
@@ -45,7 +47,7 @@ export function dump(): void {
   output.length = 0;
   RdbWriter.begin(output);
   RdbWriter.byte(rdbType(e));
-  RdbWriter.value(e);
+  writeValue(e);
   RdbWriter.u16(RDB_VERSION);
   if (!RdbWriter.failed) RdbWriter.u64(crc64(0, output.base, <i32>output.length));
   if (RdbWriter.failed) replyOutOfMemory();
@@ -138,7 +140,7 @@ export function restore(): void {
   const stored = expires ? max<i64>(expireAt, 0) : -1;
   const clock = restoredClock(frequency, idle);
   let e: usize = 0;
-  if (length > FOOTER_BYTES) e = RdbReader.entry(load<u8>(payload), key, keyLength, stored, clock);
+  if (length > FOOTER_BYTES) e = readEntry(load<u8>(payload), key, keyLength, stored, clock);
   if (e == 0) {
     if (RdbReader.status == LoadStatus.OutOfMemory) replyOutOfMemory();
     else replyError("ERR Bad data format");

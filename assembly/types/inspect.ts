@@ -8,6 +8,7 @@ import { databaseAt, find } from "../keyspace/database";
 import { Entry, valueBytes } from "../keyspace/entry";
 import { slotOf } from "../keyspace/keyspace";
 import { RdbWriter } from "../snapshot/rdb-write";
+import { writeValue } from "../snapshot/rdb-write-entry";
 import { Quicklist } from "../structures/quicklist";
 import { QuickNode } from "../structures/quicklist-node";
 import { encodingName, idleSeconds, referenceCount } from "./object";
@@ -64,7 +65,7 @@ function lengthInRdb(e: usize): u32 {
   const output = Streams.output;
   output.length = 0;
   RdbWriter.begin(output);
-  RdbWriter.value(e);
+  writeValue(e);
   const length = RdbWriter.failed ? 0 : <u32>output.length;
   output.clear();
   return length;

@@ -13,7 +13,7 @@ import {
   replySyntaxError,
 } from "../protocol/reply";
 import { Member, setHas, setNext } from "../structures/set-value";
-import { countOf, refusedAsSet } from "./set";
+import { countOf, refusedAsSet } from "./set-key";
 import { deleteStored, SetResult } from "./set-result";
 
 /** The sets that the arguments name: entries, or 0 for a key that is missing, in the output region. */

@@ -19,7 +19,7 @@ import {
   replySyntaxError,
 } from "../protocol/reply";
 import { Member, setNext, setPick } from "../structures/set-value";
-import { countOf, deleteEmptied, refusedAsSet, removeFoundMember } from "./set";
+import { countOf, deleteEmptied, refusedAsSet, removeFoundMember } from "./set-key";
 import { replyMembers, replyWalk, SetResult } from "./set-result";
 import { Writes } from "./writes";
 

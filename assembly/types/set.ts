@@ -1,4 +1,5 @@
 /** Set commands on members; those on whole sets are in set-algebra.ts, those by chance in set-random.ts. Behaviour: Redis 7.0 t_set.c. */
+
 import { Encoding, Notify, ValueType } from "../abi";
 import { Arg, argc, closeReplyGap, needReplyGap, replyLost, slot } from "../base/frame";
 import { Command } from "../command-ids";
@@ -8,36 +9,28 @@ import { Entry, setPointer } from "../keyspace/entry";
 import {
   addEntry,
   currentDatabase,
-  deleteFound,
   lookupRead,
   lookupWrite,
   slotOf,
   willChange,
 } from "../keyspace/keyspace";
 import { notify } from "../keyspace/notify";
-import {
-  replyArray,
-  replyBulk,
-  replyInt,
-  replyOutOfMemory,
-  replyWrongType,
-} from "../protocol/reply";
+import { replyArray, replyBulk, replyInt, replyOutOfMemory } from "../protocol/reply";
 import {
   MEMBER_HEADER,
   Member,
   SetValue,
   setCanInsert,
-  setCount,
   setEncodingFor,
   setHas,
   setInsertSearched,
   setNew,
   setNext,
-  setRemoveFound,
 } from "../structures/set-value";
 import { collectedRecord, collectRecords, nextCursor, releaseCollected } from "./scan-members";
 import { parseScanCursor, parseScanOptions, replyScanCursor, ScanOptions } from "./scan-options";
 import { sDiff, sInter, sInterCard, sUnion } from "./set-algebra";
+import { countOf, deleteEmptied, refusedAsSet, removeFoundMember } from "./set-key";
 import { sPop, sRandMember } from "./set-random";
 import { Writes } from "./writes";
 
@@ -79,13 +72,6 @@ export function runSet(id: u32): void {
     default:
       unreachable();
   }
-}
-
-/** Whether the entry, where there is one, holds something else; that was replied then. */
-export function refusedAsSet(e: usize): bool {
-  if (e == 0 || Entry.type(e) == <u32>ValueType.Set) return false;
-  replyWrongType();
-  return true;
 }
 
 /** A new, empty set under a key that a search has just missed. */
@@ -132,22 +118,6 @@ function sAdd(): void {
     Journal.verbatim(database.index);
   }
   replyInt(added);
-}
-
-/** Deletes the key, whose set has become empty, and says so. */
-export function deleteEmptied(database: Database, slot: u32, key: usize, length: u32): void {
-  deleteFound(database, slot, find(database, slot, key, length));
-  notify(Notify.Generic, "del", database.index, key, length);
-}
-
-/** Takes out the member that was just found in the entry's set. */
-export function removeFoundMember(e: usize): void {
-  const encoding = Entry.encoding(e);
-  setPointer(e, encoding, setRemoveFound(encoding, Entry.pointer(e)));
-}
-
-export function countOf(e: usize): u32 {
-  return setCount(Entry.encoding(e), Entry.pointer(e));
 }
 
 function sRem(): void {

@@ -1,6 +1,7 @@
 /** Sorted sets and their keys: opening, writing back, storing results, deleting what has become empty. */
 import { Encoding, Notify, ValueType } from "../abi";
 import { Arg, Settings, slot } from "../base/frame";
+import { Journal } from "../journal";
 import { signalReady } from "../keyspace/blocking";
 import { Database, find } from "../keyspace/database";
 import { Entry, setPointer } from "../keyspace/entry";
@@ -17,6 +18,7 @@ import { notify } from "../keyspace/notify";
 import { replyWrongType } from "../protocol/reply";
 import { Setting } from "../settings";
 import { Z } from "../structures/sorted-set";
+import { Writes } from "./writes";
 
 /** Takes the entry's set in hand; false after WRONGTYPE. */
 export function openEntry(e: usize): bool {
@@ -115,4 +117,14 @@ export function deleteTarget(argument: u32): bool {
   deleteFound(database, keySlot, e);
   notify(Notify.Generic, "del", database.index, key, length);
   return true;
+}
+
+/** After members of the first key's set in hand were removed: the key goes with the last one. */
+export function finishRemoval(e: usize, deleted: u32, event: string): void {
+  const database = currentDatabase();
+  const gone = closeEntry(database, slot, e);
+  notify(Notify.SortedSet, event, database.index, Arg.ptr(1), Arg.length(1));
+  if (gone) notify(Notify.Generic, "del", database.index, Arg.ptr(1), Arg.length(1));
+  Writes.many(deleted);
+  Journal.verbatim(database.index);
 }

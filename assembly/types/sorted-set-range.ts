@@ -19,10 +19,10 @@ import {
 import { Setting } from "../settings";
 import { Walk, Z } from "../structures/sorted-set";
 import { roomForMember } from "../structures/sorted-set-value";
-import { finishRemoval } from "./sorted-set";
 import {
   addMember,
   deleteTarget,
+  finishRemoval,
   Opened,
   openEntry,
   opened,

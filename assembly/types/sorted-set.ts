@@ -1,4 +1,5 @@
 /** Sorted set commands. Behaviour: Redis 7.0 t_zset.c. */
+
 import { Notify } from "../abi";
 import { equalsWord } from "../base/bytes";
 import { Arg, argc, Settings, slot } from "../base/frame";
@@ -20,7 +21,15 @@ import {
 import { Setting } from "../settings";
 import { Z } from "../structures/sorted-set";
 import { combine, Operation } from "./sorted-set-combine";
-import { addKey, addMember, closeEntry, Opened, opened, openKey } from "./sorted-set-key";
+import {
+  addKey,
+  addMember,
+  closeEntry,
+  finishRemoval,
+  Opened,
+  opened,
+  openKey,
+} from "./sorted-set-key";
 import { blockingPop, zMPop, zPop } from "./sorted-set-pop";
 import { zRandMember, zScan } from "./sorted-set-random";
 import { RangeBy, zCount, zRange, zRemoveRange } from "./sorted-set-range";
@@ -257,16 +266,6 @@ function zRem(): void {
   }
   if (deleted > 0) finishRemoval(e, deleted, "zrem");
   replyInt(deleted);
-}
-
-/** After members of the first key's set in hand were removed: the key goes with the last one. */
-export function finishRemoval(e: usize, deleted: u32, event: string): void {
-  const database = currentDatabase();
-  const gone = closeEntry(database, slot, e);
-  notify(Notify.SortedSet, event, database.index, Arg.ptr(1), Arg.length(1));
-  if (gone) notify(Notify.Generic, "del", database.index, Arg.ptr(1), Arg.length(1));
-  Writes.many(deleted);
-  Journal.verbatim(database.index);
 }
 
 // Asking.

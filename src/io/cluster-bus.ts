@@ -3,7 +3,7 @@ import { decodeMessage, encodeMessage } from "../cluster/bus-codec.ts";
 import { BusFramer } from "../cluster/bus-framer.ts";
 import type { BusMessage } from "../cluster/bus-message.ts";
 import type { LinkId } from "../cluster/effects.ts";
-import type { BusEvents, ClusterBus, LinkBuffers } from "../node/cluster.ts";
+import type { BusEvents, ClusterBus, LinkBuffers } from "../node/cluster-io.ts";
 import { errorCodeText } from "./disk.ts";
 import { type Listening, listenOnAll } from "./listen.ts";
 import { isGone, throwLater } from "./socket.ts";

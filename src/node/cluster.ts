@@ -1,65 +1,24 @@
-import { ClientFlag, RedirectKind, SlotState as SlotBit } from "../../assembly/abi.ts";
-import { CommandFlag } from "../../assembly/command-ids.ts";
+import { RedirectKind } from "../../assembly/abi.ts";
 import { Gate, Setting } from "../../assembly/settings.ts";
 import { assert, unreachable } from "../base/assert.ts";
 import { Prng } from "../base/prng.ts";
-import { error } from "../base/reply.ts";
 import type { BusMessage } from "../cluster/bus-message.ts";
 import { ClusterCore } from "../cluster/core.ts";
-import type { AdminReply, ClusterEffect, LinkId, LogLevel, SlotState } from "../cluster/effects.ts";
+import type { AdminReply, ClusterEffect, LinkId, LogLevel } from "../cluster/effects.ts";
 import type { AdminCommand, ClusterEvent, ReplicationFacts } from "../cluster/events.ts";
-import { busPortIncrement } from "../cluster/limits.ts";
 import type { ClusterConfig } from "../cluster/nodes-conf.ts";
-import type { ClusterOptions } from "../cluster/options.ts";
-import type { Configuration } from "../config/configuration.ts";
 import type { Client } from "./client.ts";
+import type {
+  BusEvents,
+  ClusterBus,
+  ClusterReplication,
+  ClusterStore,
+  LinkBuffers,
+} from "./cluster-io.ts";
+import { clusterDirectives, clusterOptions } from "./cluster-options.ts";
+import { deleteKeys, publishSlots, redirectBlocked } from "./cluster-slots.ts";
 import type { ClusterHooks } from "./hooks.ts";
 import type { Node } from "./node.ts";
-
-/** What the bus tells of its sockets. */
-export interface BusEvents {
-  onLinkOpened(linkId: LinkId, localIp: string, remoteIp: string): void;
-  onInboundOpened(linkId: LinkId, localIp: string, remoteIp: string): void;
-  onLinkClosed(linkId: LinkId, reason: string): void;
-  onMessage(linkId: LinkId, message: BusMessage): void;
-  onBadMessage(linkId: LinkId, reason: string): void;
-  onSendBufferExceeded(linkId: LinkId, bytes: number): void;
-  /** `cluster-link-sendbuf-limit`, bytes; 0: none. */
-  sendBufferLimit(): number;
-}
-
-export interface LinkBuffers {
-  readonly allocatedBytes: number;
-  readonly usedBytes: number;
-  readonly connected: boolean;
-}
-
-/** The bus's sockets; `src/io/cluster-bus.ts`. */
-export interface ClusterBus {
-  readonly linkCount: number;
-  readonly heldBytes: number;
-  buffersOf(linkId: LinkId): LinkBuffers;
-  open(linkId: LinkId, ip: string, port: number): void;
-  send(linkId: LinkId, message: BusMessage): void;
-  closeLink(linkId: LinkId): void;
-  close(): void;
-}
-
-/** nodes.conf; `src/io/cluster-file.ts`. `save` answers why it could not. */
-export interface ClusterStore {
-  save(config: ClusterConfig): string | undefined;
-  close(): void;
-}
-
-/** What the cluster asks of replication. */
-export interface ClusterReplication {
-  readonly offset: number;
-  /** When the primary was last heard, or its link went down; 0: never. */
-  readonly lastContactMs: number;
-  readonly loading: boolean;
-  startReplicating(host: string, port: number): void;
-  becomePrimary(): void;
-}
 
 export interface ClusterModules {
   readonly bus: ClusterBus;
@@ -68,51 +27,6 @@ export interface ClusterModules {
   /** Ends the process with this exit code. */
   readonly exit: (code: number) => never;
 }
-
-/** The cluster's directives in the core's terms. */
-export function clusterOptions(configuration: Configuration): ClusterOptions {
-  const tls = configuration.get("tls-cluster");
-  const plainPort = configuration.get("port");
-  const port = tls ? configuration.get("tls-port") : plainPort;
-  return {
-    port,
-    plainPort: tls ? plainPort : 0,
-    busPort: configuration.get("cluster-port") || port + busPortIncrement,
-    tls,
-    announceIp: configuration.get("cluster-announce-ip"),
-    announcePort: configuration.get("cluster-announce-port"),
-    announceTlsPort: configuration.get("cluster-announce-tls-port"),
-    announceBusPort: configuration.get("cluster-announce-bus-port"),
-    announceHostname: configuration.get("cluster-announce-hostname"),
-    preferredEndpointType: configuration.get("cluster-preferred-endpoint-type"),
-    nodeTimeoutMs: configuration.get("cluster-node-timeout"),
-    replicaValidityFactor: configuration.get("cluster-replica-validity-factor"),
-    migrationBarrier: configuration.get("cluster-migration-barrier"),
-    allowReplicaMigration: configuration.get("cluster-allow-replica-migration"),
-    requireFullCoverage: configuration.get("cluster-require-full-coverage"),
-    allowReadsWhenDown: configuration.get("cluster-allow-reads-when-down"),
-    replicaNoFailover: configuration.get("cluster-replica-no-failover"),
-    replicaPingPeriodMs: configuration.get("repl-ping-replica-period") * 1000,
-  };
-}
-
-const clusterDirectives = [
-  "cluster-announce-ip",
-  "cluster-announce-port",
-  "cluster-announce-tls-port",
-  "cluster-announce-bus-port",
-  "cluster-announce-hostname",
-  "cluster-preferred-endpoint-type",
-  "cluster-node-timeout",
-  "cluster-replica-validity-factor",
-  "cluster-migration-barrier",
-  "cluster-allow-replica-migration",
-  "cluster-require-full-coverage",
-  "cluster-allow-reads-when-down",
-  "cluster-replica-no-failover",
-  "repl-ping-replica-period",
-  "port",
-] as const;
 
 /** clusterCron's period, and how early a timer may come. */
 const tickPeriodMs = 100;
@@ -265,7 +179,7 @@ export class ClusterRuntime implements ClusterHooks, BusEvents {
         modules.bus.send(effect.linkId, effect.message);
         return;
       case "slotsChanged":
-        this.publishSlots(effect.slots);
+        publishSlots(node, effect.slots);
         return;
       case "stateChanged":
         node.setGate(Gate.ClusterDown, effect.state === "fail");
@@ -285,7 +199,7 @@ export class ClusterRuntime implements ClusterHooks, BusEvents {
         node.applyPauses(node.modules.clock.nowMs());
         return;
       case "deleteSlotKeys":
-        this.deleteKeys(effect.slots);
+        deleteKeys(node, effect.slots);
         return;
       case "flushData":
         node.engine.flush(-1, false);
@@ -319,32 +233,6 @@ export class ClusterRuntime implements ClusterHooks, BusEvents {
     this.node.log.warning(`Could not write the cluster configuration: ${failure}`);
     this.node.log.warning("Fatal: can't update cluster config file.");
     this.modules.exit(1);
-  }
-
-  private publishSlots(slots: readonly SlotState[]): void {
-    const { engine, publisher } = this.node;
-    const bytes = engine.slotStatesView();
-    const left = new Set<number>();
-    for (const state of slots) {
-      const bits = slotBits(state);
-      // As in Redis also when the slot goes to our replica or our primary (clusterDelSlot).
-      if ((((bytes[state.slot] as number) ^ bits) & ownerBits) !== 0) left.add(state.slot);
-      bytes[state.slot] = bits;
-    }
-    if (left.size > 0) publisher.leaveSlots(left);
-  }
-
-  private deleteKeys(slots: readonly number[]): void {
-    const { engine, modules } = this.node;
-    const nowMs = modules.clock.nowMs();
-    for (const slot of slots) {
-      // It stops early when the journal has no room, which taking it out makes.
-      let deleted = 1;
-      while (deleted > 0 && engine.countKeysInSlot(slot) > 0) {
-        deleted = engine.deleteKeysInSlot(slot, nowMs);
-        this.node.takeJournal();
-      }
-    }
   }
 
   // What the node asks.
@@ -387,28 +275,7 @@ export class ClusterRuntime implements ClusterHooks, BusEvents {
     if (monotonicMs > node.stallDeadlineMs) this.onStalled();
     node.stallDeadlineMs = monotonicMs + node.configuration.get("cluster-node-timeout");
     this.tell({ kind: "tick" });
-    this.redirectBlocked();
-  }
-
-  /**
-   * Whoever waits for a key that will not come to be here any more is told so: its slot has left, or the cluster is
-   * down (clusterRedirectBlockedClientIfNeeded). All keys of a command are in one slot.
-   */
-  private redirectBlocked(): void {
-    const { node } = this;
-    for (const { client, argv, firstKey, command } of [...node.blocked]) {
-      if (node.hasGate(Gate.ClusterDown)) {
-        node.unblock(client, error("CLUSTERDOWN The cluster is down"));
-        continue;
-      }
-      const slot = node.engine.slotOfKey(argv[firstKey] as Uint8Array);
-      const state = node.engine.slotStatesView()[slot] as number;
-      if ((state & (SlotBit.Owned | SlotBit.Importing)) !== 0) continue;
-      const writes = ((node.rowOf(command)?.flags ?? 0) & CommandFlag.Write) !== 0;
-      const readsReplica = (node.engine.clientFlags(client.handle) & ClientFlag.ReadOnly) !== 0;
-      if (readsReplica && !writes && (state & SlotBit.OfPrimary) !== 0) continue;
-      node.unblock(client, error(this.redirect(slot, RedirectKind.Moved, client)));
-    }
+    redirectBlocked(node, (slot, client) => this.redirect(slot, RedirectKind.Moved, client));
   }
 
   onStalled(): void {
@@ -423,19 +290,4 @@ export class ClusterRuntime implements ClusterHooks, BusEvents {
     this.modules.bus.close();
     this.modules.store.close();
   }
-}
-
-const ownerBits = SlotBit.Owned | SlotBit.OfPrimary | SlotBit.Unbound;
-
-/** A slot's state as the engine's byte. */
-function slotBits(state: SlotState): number {
-  const owner = {
-    none: SlotBit.Unbound,
-    mine: SlotBit.Owned,
-    replicated: SlotBit.OfPrimary,
-    other: 0,
-  }[state.owner];
-  const migrating = state.migratingTo === null ? 0 : SlotBit.Migrating;
-  const importing = state.importingFrom === null ? 0 : SlotBit.Importing;
-  return owner | migrating | importing;
 }

@@ -1,8 +1,8 @@
-import { Gate, Setting } from "../../assembly/settings.ts";
+import { Setting } from "../../assembly/settings.ts";
 import { unreachable } from "../base/assert.ts";
 import { latin1Text } from "../base/bytes.ts";
 import type { Prng } from "../base/prng.ts";
-import { array, bulk, error, integer, type ReplyValue } from "../base/reply.ts";
+import type { ReplyValue } from "../base/reply.ts";
 import { ReplicationCore } from "../replication/core.ts";
 import type { ReplicationEffect, ReplicationEvent } from "../replication/events.ts";
 import { type HostCall, type HostReply, silent } from "./call.ts";
@@ -16,6 +16,7 @@ import {
   replicationDirectives,
   replicationOptions,
 } from "./replication-options.ts";
+import { applyGates, applyRole, roleReply } from "./replication-role.ts";
 import type { SnapshotFiles } from "./snapshot-files.ts";
 import { type SavedHistory, snapshotHeader } from "./snapshot-header.ts";
 import type { Snapshots } from "./snapshots.ts";
@@ -90,7 +91,7 @@ export class NodeReplication implements ReplicationHooks {
       loader,
     });
     this.watchConfiguration();
-    this.applyRole();
+    applyRole(this.node, this.core);
     this.refresh();
   }
 
@@ -99,7 +100,7 @@ export class NodeReplication implements ReplicationHooks {
     this.begun = true;
     this.core = this.newCore(restored);
     this.upstream.database = restored?.database ?? 0;
-    this.applyRole();
+    applyRole(this.node, this.core);
     this.refresh();
   }
 
@@ -165,7 +166,7 @@ export class NodeReplication implements ReplicationHooks {
   private setWanted(primary: { readonly host: string; readonly port: number } | null): void {
     this.wanted = primary;
     this.core = this.newCore(null);
-    this.applyRole();
+    applyRole(this.node, this.core);
     this.refresh();
   }
 
@@ -233,15 +234,7 @@ export class NodeReplication implements ReplicationHooks {
 
   role(): ReplyValue {
     this.node.takeJournal();
-    const role = this.core.role();
-    if (role.role === "slave") {
-      const { host, port, state, offset } = role;
-      return array([bulk("slave"), bulk(host), integer(port), bulk(state), integer(offset)]);
-    }
-    const replicas = role.replicas.map(({ ip, port, offset }) =>
-      array([bulk(ip), bulk(String(port)), bulk(String(offset))]),
-    );
-    return array([bulk("master"), integer(role.offset), array(replicas)]);
+    return roleReply(this.core.role());
   }
 
   acknowledgedBy(offset: number): number {
@@ -359,7 +352,7 @@ export class NodeReplication implements ReplicationHooks {
         node.engine.journalForgetDatabase();
         return;
       case "roleChanged":
-        this.applyRole();
+        applyRole(this.node, this.core);
         return;
       case "connectPrimary":
       case "sendPrimary":
@@ -380,37 +373,12 @@ export class NodeReplication implements ReplicationHooks {
 
   /** What follows from the core's state: the journal and the gates. */
   private refresh(): void {
-    const { core, node } = this;
-    const { configuration, engine } = node;
-    const journal = !core.isReplica && core.hasBacklog;
+    const journal = !this.core.isReplica && this.core.hasBacklog;
     if (journal !== this.journalOn) {
       this.journalOn = journal;
-      engine.set(Setting.Journal, journal ? 1 : 0);
+      this.node.engine.set(Setting.Journal, journal ? 1 : 0);
     }
-    const least = configuration.get("min-replicas-to-write");
-    const guarded = !core.isReplica && least > 0 && configuration.get("min-replicas-max-lag") > 0;
-    node.setGate(Gate.NoReplicas, guarded && this.goodReplicas < least);
-    const down = core.isReplica && !core.linkUp;
-    node.setGate(Gate.MasterDown, down && !configuration.get("replica-serve-stale-data"));
-    node.setGate(Gate.ReadOnlyReplica, core.isReplica && configuration.get("replica-read-only"));
-  }
-
-  private applyRole(): void {
-    const { node, core } = this;
-    const replica = core.isReplica;
-    node.log.role = replica ? "S" : "M";
-    node.engine.set(Setting.Replica, replica ? 1 : 0);
-    if (replica) {
-      node.waits.endAll(unblocked);
-      for (const { client } of [...node.blocked]) {
-        client.closeAfterReply = true;
-        node.unblock(client, unblocked);
-      }
-    }
-    // What CONFIG GET replicaof shows and CONFIG REWRITE writes.
-    if (!node.configuration.get("cluster-enabled")) {
-      node.configuration.overwrite("replicaof", core.primaryAddress ?? undefined);
-    }
+    applyGates(this.node, this.core, this.goodReplicas);
   }
 
   private watchConfiguration(): void {
@@ -489,11 +457,6 @@ export class NodeReplication implements ReplicationHooks {
     this.outputs.flush();
   }
 }
-
-/** Redis's last answer to clients that wait while their server becomes a replica (disconnectAllBlockedClients). */
-const unblocked = error(
-  "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
-);
 
 function errorCode(bytes: Uint8Array): string {
   return latin1Text(bytes.subarray(1)).split(" ", 1)[0] ?? "ERR";

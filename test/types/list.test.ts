@@ -1,9 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { Setting } from "../../assembly/settings.ts";
 import { entry, seeded } from "../assembly/load.ts";
-import { type Instance, type Reply, Session, sound, startEngines } from "../engine/harness.ts";
-import { testWithRedis } from "../support/oracle.ts";
-import { startServer } from "../support/server.ts";
+import { type Reply, Session, startEngines } from "../engine/harness.ts";
+import { allSound, asSent, limit, limits, randomCommand } from "./list-support.ts";
 
 /** List commands, `assembly/types/list.ts`; the replies are those of redis-server 7.0.15. */
 
@@ -12,15 +11,6 @@ const wrongType = {
 };
 const notInteger = { error: "ERR value is not an integer or out of range" };
 const syntaxError = { error: "ERR syntax error" };
-
-function allSound(instance: Instance): boolean {
-  return sound(instance) && entry(instance.build, "checkLists")() === 1;
-}
-
-function limit(instance: Instance, fill: number, packedThreshold = 0): void {
-  instance.engine.set(Setting.ListMaxListpackSize, fill);
-  instance.engine.set(Setting.QuicklistPackedThreshold, packedThreshold);
-}
 
 type Row = readonly [line: string, reply: Reply];
 
@@ -121,66 +111,6 @@ class Model {
     return removed;
   }
 }
-
-const words = ["a", "b", "1", "-5", "70000", "", "12345678901", "x".repeat(25), "y".repeat(90)];
-
-function randomWord(random: () => number): string {
-  const kind = random() % 20;
-  if (kind < 14) return words[random() % words.length]!;
-  if (kind < 17) return String((random() | 0) >> (random() % 32));
-  return "abc"[random() % 3]!.repeat(random() % (kind === 19 ? 3000 : 100));
-}
-
-function randomCommand(random: () => number): string[] {
-  const key = `l${random() % 3}`;
-  const index = String((random() % 30) - 15);
-  const word = (): string => randomWord(random);
-  const side = (): string => (random() % 2 === 0 ? "left" : "right");
-  const name = ["rpush", "lpush", "rpush", "lpush", "lpop", "rpop", "llen", "lindex", "lrange"];
-  name.push("ltrim", "lset", "linsert", "linsert", "linsert", "lrem", "lpos", "lmove", "lmove");
-  const chosen = name[random() % name.length]!;
-  switch (chosen) {
-    case "rpush":
-    case "lpush":
-      return [chosen, key, ...Array.from({ length: 1 + (random() % 5) }, word)];
-    case "lpop":
-    case "rpop":
-      return random() % 2 === 0 ? [chosen, key] : [chosen, key, String(random() % 8)];
-    case "llen":
-      return [chosen, key];
-    case "lindex":
-      return [chosen, key, index];
-    case "lrange":
-      return [chosen, key, index, String((random() % 30) - 15)];
-    case "ltrim":
-      return [chosen, key, String(random() % 3), String(-1 - (random() % 3))];
-    case "lset":
-    case "lrem":
-      return [chosen, key, index, word()];
-    case "linsert":
-      return [chosen, key, random() % 2 === 0 ? "after" : "before", word(), word()];
-    case "lpos":
-      return [chosen, key, word(), String(random() % 2 === 0 ? 1 + (random() % 3) : -1)];
-    default:
-      return [chosen, key, `l${random() % 3}`, side(), side()];
-  }
-}
-
-/** LPOS answers all from its rank on. */
-function asSent(args: readonly string[]): string[] {
-  if (args[0] !== "lpos") return [...args];
-  return [args[0], args[1]!, args[2]!, "rank", args[3]!, "count", "0"];
-}
-
-const limits = [
-  [-2, 0],
-  [-1, 0],
-  [1, 0],
-  [3, 0],
-  [5, 20],
-  [-2, 60],
-  [0, 0],
-] as const;
 
 for (const instance of await startEngines()) {
   const { engine, name } = instance;
@@ -396,46 +326,6 @@ for (const instance of await startEngines()) {
       while (engine.reclaim(3) > 0);
       expect(allSound(instance)).toBe(true);
     });
-
-    test("RESTORE of damaged payloads: refused, or a sound list", () => {
-      const seed = 9;
-      const random = seeded(seed);
-      session.call("flushall");
-      limit(instance, 3, 50);
-      const sources = [...oldPayloads];
-      for (let i = 0; i < 6; i++) {
-        session.call("rpush", "d", ...Array.from({ length: 8 }, () => randomWord(random)));
-        sources.push(Buffer.from(session.call("dump", "d") as string, "latin1"));
-      }
-      let taken = 0;
-      for (let i = 0; i < 20_000; i++) {
-        const payload = Buffer.from(sources[random() % sources.length]!);
-        const body = payload.length - 10;
-        for (let n = random() % 4; n > 0; n--) payload[1 + (random() % (body - 1))] = random();
-        const sealed = seal(
-          instance,
-          payload.subarray(0, random() % 8 === 0 ? 1 + (random() % body) : body),
-        );
-        if (session.call("restore", "r", 0, sealed, "replace") !== "OK") continue;
-        taken++;
-        expect((session.call("lrange", "r", 0, -1) as Reply[]).length).toBeGreaterThan(0);
-        if (taken % 200 === 0) expect(allSound(instance)).toBe(true);
-      }
-      expect(taken).toBeGreaterThan(500);
-      session.call("flushall");
-      limit(instance, -2);
-      expect(allSound(instance)).toBe(true);
-    }, 60_000);
-
-    test("what earlier versions wrote", () => {
-      for (const payload of oldPayloads) {
-        session.call("del", "old");
-        const sealed = seal(instance, payload.subarray(0, -10));
-        expect(session.call("restore", "old", 0, sealed)).toBe("OK");
-        expect(session.call("lrange", "old", 0, -1)).toEqual(oldElements);
-      }
-      session.call("flushall");
-    });
   });
 }
 
@@ -452,103 +342,3 @@ function checkCopies(session: Session, random: () => number): void {
     expect(Buffer.from(session.call("dump", copy) as string, "latin1").equals(payload)).toBe(true);
   }
 }
-
-/** The body with the footer of RDB version 10 and its checksum. */
-function seal(instance: Instance, body: Uint8Array): Buffer {
-  const bytes = Buffer.concat([body, Buffer.from([10, 0])]);
-  const { build } = instance;
-  const at = entry(build, "alloc")(bytes.length) >>> 0;
-  new Uint8Array(build.memory.buffer).set(bytes, at);
-  const crc64 = entry(build, "crc64") as unknown as (...args: unknown[]) => bigint;
-  const footer = Buffer.alloc(8);
-  footer.writeBigUInt64LE(BigInt.asUintN(64, crc64(0n, at, bytes.length)));
-  entry(build, "free")(at);
-  return Buffer.concat([bytes, footer]);
-}
-
-const oldElements = ["a", "7", "-5", "70000", "1", "-8388608", "1234567890123", "z".repeat(64)];
-
-/** The elements as a ziplist. */
-function ziplist(): Buffer {
-  const encoded = [
-    Buffer.from([1, 97]),
-    Buffer.from([0xf8]),
-    Buffer.from([0xfe, 0xfb]),
-    Buffer.from([0xf0, 0x70, 0x11, 0x01]),
-    Buffer.from([0xf2]),
-    Buffer.from([0xf0, 0, 0, 0x80]),
-    Buffer.concat([Buffer.from([0xe0]), Buffer.from(new BigInt64Array([1234567890123n]).buffer)]),
-    Buffer.concat([Buffer.from([0x40, 64]), Buffer.from("z".repeat(64))]),
-  ];
-  const entries: Buffer[] = [];
-  let previous = 0;
-  let tail = 10;
-  for (const [at, data] of encoded.entries()) {
-    if (at > 0) tail += previous;
-    const whole: Buffer = Buffer.concat([Buffer.from([previous]), data]);
-    entries.push(whole);
-    previous = whole.length;
-  }
-  const head = Buffer.alloc(10);
-  const body = Buffer.concat(entries);
-  head.writeUInt32LE(body.length + 11, 0);
-  head.writeUInt32LE(tail, 4);
-  head.writeUInt16LE(encoded.length, 8);
-  return Buffer.concat([head, body, Buffer.from([255])]);
-}
-
-function rdbString(bytes: Buffer): Buffer {
-  const long = bytes.length > 63;
-  const head = long ? [0x40 | (bytes.length >> 8), bytes.length & 255] : [bytes.length];
-  return Buffer.concat([Buffer.from(head), bytes]);
-}
-
-const footer = Buffer.alloc(10);
-/** Types 1 (elements), 10 (a ziplist) and 14 (ziplists), the footer still empty. */
-const oldPayloads = [
-  Buffer.concat([
-    Buffer.from([1, oldElements.length]),
-    ...oldElements.map((element) => rdbString(Buffer.from(element))),
-    footer,
-  ]),
-  Buffer.concat([Buffer.from([10]), rdbString(ziplist()), footer]),
-  Buffer.concat([Buffer.from([14, 1]), rdbString(ziplist()), footer]),
-];
-
-testWithRedis(
-  "nodes are cut and merged as in redis-server: DUMP has the same bytes",
-  async () => {
-    const args = ["--enable-debug-command", "yes", "--rdbcompression", "no"];
-    const server = await startServer({ real: true, args });
-    try {
-      const client = await server.connect({ binary: true });
-      const [, instance] = await startEngines();
-      const session = new Session(instance!);
-      const seed = 21;
-      const random = seeded(seed);
-      for (const [fill, threshold] of limits) {
-        limit(instance!, fill, threshold);
-        await client.call("config", "set", "list-max-listpack-size", String(fill));
-        await client.call("debug", "quicklist-packed-threshold", `${threshold}b`);
-        await client.call("flushall");
-        session.call("flushall");
-        for (let i = 0; i < 400; i++) {
-          const command = asSent(randomCommand(random));
-          await client.call(...command.map((arg) => Buffer.from(arg, "latin1")));
-          session.call(...command);
-          const ours = session.call("dump", command[1]!);
-          const real = (await client.call("dump", command[1]!)) as Uint8Array | null;
-          const shown = real === null ? null : Buffer.from(real).toString("latin1");
-          if (shown !== ours) {
-            const text = command.map((arg) => arg.slice(0, 40)).join(" ");
-            throw new Error(`seed ${seed}, fill ${fill} ${threshold}, command ${i}: ${text}`);
-          }
-        }
-      }
-      client.close();
-    } finally {
-      await server.stop();
-    }
-  },
-  30_000,
-);
