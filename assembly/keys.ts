@@ -82,8 +82,8 @@ export class Keys {
     Keys.range(0, 0);
     if (at >= argc) return;
     const count = leadingNumber(Arg.ptr(at), Arg.length(at));
-    if (count < 1 || count > argc - at - 1) return;
-    Keys.range(<i32>at + 1, <i32>at + <i32>count);
+    if (count < 1 || <u32>count > argc - at - 1) return;
+    Keys.range(<i32>at + 1, <i32>at + count);
   }
 
   /** Half of what stands behind the word STREAMS, which may be the name of a group or a key as well. */
@@ -105,20 +105,24 @@ function isWord(index: u32, word: string): bool {
   return equalsWord(Arg.ptr(index), Arg.length(index), word);
 }
 
-/** As C's atoi: blanks, a plus, digits as far as they go; 0 for what is negative or no number. */
-function leadingNumber(ptr: usize, length: u32): u32 {
+/**
+ * As C's atoi with 64-bit longs: blanks, a sign, digits as far as they go. What a long cannot hold is the nearest it
+ * can, and of that the lower 32 bits count: -9223372036854775807 is 1.
+ */
+function leadingNumber(ptr: usize, length: u32): i32 {
   let at: u32 = 0;
   while (at < length && isBlank(load<u8>(ptr + at))) at++;
-  if (at < length && load<u8>(ptr + at) == 43) at++;
-  let value: u32 = 0;
+  const sign = at < length ? <u32>load<u8>(ptr + at) : 0;
+  if (sign == 43 || sign == 45) at++;
+  const most: u64 = sign == 45 ? 0x8000000000000000 : 0x7fffffffffffffff;
+  let value: u64 = 0;
   for (; at < length; at++) {
     const digit = <u32>load<u8>(ptr + at) - 48;
     if (digit > 9) break;
-    // More keys than a line has arguments: no need to know how many.
-    if (value > 99999999) return u32.MAX_VALUE;
-    value = value * 10 + digit;
+    value = value > (most - digit) / 10 ? most : value * 10 + digit;
+    if (value == most) break;
   }
-  return value;
+  return <i32>(sign == 45 ? 0 - value : value);
 }
 
 function isBlank(byte: u32): bool {

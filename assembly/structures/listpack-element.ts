@@ -80,18 +80,20 @@ export function entrySize(p: usize): u32 {
   return size + backlenSize(size);
 }
 
-/** Where the entry that ends at `end` begins. */
+/**
+ * Where the entry that ends at `end` begins. As in Redis the backlen counts as short as it could be written: RESTORE lets
+ * longer ones pass, whose first bytes are the entry's own.
+ */
 export function entryBefore(end: usize): usize {
   let at = end - 1;
   let byte = <u32>load<u8>(at);
+  if (byte < 128) return at - byte;
   let bytes = byte & 127;
-  let shift: u32 = 7;
-  while ((byte & 128) != 0 && shift <= 28) {
+  for (let shift: u32 = 7; (byte & 128) != 0 && shift <= 28; shift += 7) {
     byte = <u32>load<u8>(--at);
     bytes |= (byte & 127) << shift;
-    shift += 7;
   }
-  return at - bytes;
+  return end - backlenSize(bytes) - bytes;
 }
 
 // Reading.

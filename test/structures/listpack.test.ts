@@ -275,6 +275,15 @@ test("what is not a listpack is refused, whatever is wrong with it", async () =>
     expect(pack.valid(wrongCount, false)).toBe(true);
     wrongCount.writeUInt16LE(65_535, 4);
     expect(pack.valid(wrongCount)).toBe(true);
+    // Backlens in a byte more than needed, which is the entry itself: redis-server takes them.
+    const long = encodeAll(["1", "0", "2"]);
+    long[9] = 0x81;
+    expect(pack.valid(long)).toBe(true);
+    put(build, build.scratch + 1000, long);
+    pack.lp = build.scratch + 1000;
+    const [forth, back] = pack.walk();
+    expect(forth).toHaveLength(3);
+    expect(back).toEqual(forth);
     for (let i = 0; i < 20_000; i++) {
       const mutated = Buffer.from(sound);
       for (let n = 1 + (random() % 3); n > 0; n--) mutated[random() % mutated.length] = random();

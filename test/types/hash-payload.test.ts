@@ -154,6 +154,6 @@ for (const instance of await startEngines()) {
       session.call("FLUSHALL");
       instance.engine.reclaim(1_000_000);
       expect(sound(instance)).toBe(true);
-    });
+    }, 600_000);
   });
 }
