@@ -1,9 +1,10 @@
 /** Facts about one key for MEMORY USAGE and DEBUG OBJECT, which the host answers. Behaviour: Redis 7.0 debug.c, object.c. */
-import { Inspect, ValueType } from "../abi";
+import { Inspect, Stat, ValueType } from "../abi";
 import { writeText } from "../base/bytes";
 import { ClientState } from "../base/client";
 import { Arg, client, publish, Streams } from "../base/frame";
 import { usableSize } from "../base/memory";
+import { Stats } from "../base/stats";
 import { databaseAt, find } from "../keyspace/database";
 import { Entry, valueBytes } from "../keyspace/entry";
 import { slotOf } from "../keyspace/keyspace";
@@ -19,14 +20,15 @@ const ENCODING_NAME_MAX: u32 = 16;
 
 /**
  * Looks at the key that is argument `index` of the host command in hand, without touching it; an expired key counts
- * as long as it is there. Of large values `samples` elements are measured (0: all). The output region holds the words of
- * `Inspect` and the name of the encoding. Answers 0 when there is no key.
+ * as long as it is there. Of large values `samples` elements are measured (0: all). With `counts` it is a hit or a miss.
+ * The output region holds the words of `Inspect` and the name of the encoding. Answers 0 when there is no key.
  */
-export function inspect(index: u32, serialize: i32, samples: u32): i32 {
+export function inspect(index: u32, serialize: i32, samples: u32, counts: i32): i32 {
   const database = databaseAt(ClientState.at(client).database);
   const key = Arg.ptr(index);
   const length = Arg.length(index);
   const e = find(database, slotOf(key, length), key, length);
+  if (counts != 0) Stats.add(e == 0 ? Stat.KeyspaceMisses : Stat.KeyspaceHits, 1);
   if (e == 0) return 0;
   const serializedLength = serialize != 0 ? lengthInRdb(e) : 0;
   const output = Streams.output;

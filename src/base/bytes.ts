@@ -26,6 +26,12 @@ export function latin1Text(bytes: Uint8Array): string {
   return text;
 }
 
+/** What C's `%s` shows of the text: all in front of its first zero byte. */
+export function untilZero(text: string): string {
+  const end = text.indexOf("\0");
+  return end < 0 ? text : text.slice(0, end);
+}
+
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
   let length = 0;
   for (const part of parts) length += part.length;

@@ -1,6 +1,8 @@
 /**
  * What can be wrong with a directive, as data; the texts of Redis 7.0.15 are made here and nowhere else.
  */
+import { untilZero } from "../base/bytes.ts";
+
 export type ConfigError =
   | { readonly code: PlainCode }
   | { readonly code: "not-one-of"; readonly choices: readonly string[] }
@@ -136,7 +138,7 @@ export function setFailureText(failure: SetFailure): string {
     case "odd-arguments":
       return "ERR syntax error";
     case "unknown-option":
-      return `ERR Unknown option or number of arguments for CONFIG SET - '${failure.name}'`;
+      return `ERR Unknown option or number of arguments for CONFIG SET - '${untilZero(failure.name)}'`;
     case "loading":
       return "LOADING Redis is loading the dataset in memory";
     case "failed": {

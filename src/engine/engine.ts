@@ -11,7 +11,7 @@ import { Setting } from "../../assembly/settings.ts";
 import { latin1, latin1Text, utf8Text } from "../base/bytes.ts";
 import type { EngineExports } from "./exports.ts";
 import { ImageReader } from "./image-reader.ts";
-import { type KeyFacts, keyFactsIn } from "./key-facts.ts";
+import { type InspectOptions, type KeyFacts, keyFactsIn } from "./key-facts.ts";
 import { EngineMemory } from "./memory.ts";
 import { type CallObserver, observedExports } from "./observed.ts";
 import { OutputRegion } from "./output.ts";
@@ -425,11 +425,12 @@ export class Engine {
 
   /**
    * What MEMORY USAGE and DEBUG OBJECT ask of the key that is argument `index` of the host command in hand; with
-   * `serialize` also its length in an RDB file. Undefined when there is no such key.
+   * `serialize` also its length in an RDB file, with `counts` as a hit or a miss. Undefined when there is no such key.
    */
-  inspect(index: number, serialize = false, samples = 5): KeyFacts | undefined {
-    if (this.wasm.inspect(index, serialize ? 1 : 0, samples) === 0) return undefined;
-    return keyFactsIn(this.output.view());
+  inspect(index: number, options: InspectOptions = {}): KeyFacts | undefined {
+    const { serialize = false, samples = 5, counts = false } = options;
+    const found = this.wasm.inspect(index, Number(serialize), samples, Number(counts));
+    return found === 0 ? undefined : keyFactsIn(this.output.view());
   }
 
   /** DEBUG DIGEST-VALUE of argument `index` of the host command in hand: 40 hex digits, zeros when there is no such key. */

@@ -98,7 +98,7 @@ export interface EngineExports {
    * `Inspect`, then the name of its encoding.
    * With `serialize` also the value's length in an RDB file. 0: no key.
    */
-  inspect(index: number, serialize: number, samples: number): number;
+  inspect(index: number, serialize: number, samples: number, counts: number): number;
   /** DEBUG DIGEST of all databases: 20 bytes into the output region. */
   digest(): number;
   /** DEBUG DIGEST-VALUE of one key: 20 bytes into the output region, zeros (and 0) when there is no such key. */

@@ -1,6 +1,13 @@
 import { Inspect, ValueType } from "../../assembly/abi.ts";
 import { latin1Text } from "../base/bytes.ts";
 
+export interface InspectOptions {
+  readonly serialize?: boolean;
+  /** How many elements of a large value are measured; 0: all. */
+  readonly samples?: number;
+  readonly counts?: boolean;
+}
+
 /** What `inspect` tells of a key. */
 export interface KeyFacts {
   readonly type: ValueType;

@@ -1,6 +1,6 @@
 import { ClientFlag, Client as Field } from "../../assembly/abi.ts";
 import type { Command } from "../../assembly/command-ids.ts";
-import { latin1, latin1Text } from "../base/bytes.ts";
+import { latin1, latin1Text, untilZero } from "../base/bytes.ts";
 import { parseInteger } from "../base/integer.ts";
 import { error, type Protocol, type ReplyValue } from "../base/reply.ts";
 import type { CommandRow } from "../commands/row.ts";
@@ -101,7 +101,7 @@ export function container(subcommands: Subcommands): Handler {
 
 /** Redis's addReplySubcommandSyntaxError. */
 export function subcommandSyntaxError(call: HostCall): ReplyValue {
-  const given = call.text(1).slice(0, 128);
+  const given = untilZero(call.text(1)).slice(0, 128);
   return error(
     latin1(
       `ERR unknown subcommand or wrong number of arguments for '${given}'. ` +

@@ -81,6 +81,9 @@ describeWithTools(["redis-server"], "values seen from outside", () => {
       for (const key of keys) await both("DEBUG", word, key);
     }
     await both("DEBUG", "QUICKLIST", "list", "1");
+    const counted = await Promise.all(clients.map((client) => client.must("INFO", "stats")));
+    const [hits, others] = counted.map((info) => String(info).match(/keyspace_\w+:\d+/g));
+    expect(hits).toEqual(others);
     for (const size of ["0", "1", "100b", "4293918720", "4293918721", "5gb", "-1", "x"]) {
       await both("DEBUG", "QUICKLIST-PACKED-THRESHOLD", size);
     }

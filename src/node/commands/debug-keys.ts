@@ -4,7 +4,7 @@ import type { ListFacts } from "../../engine/key-facts.ts";
 import type { HostCall } from "../call.ts";
 
 export function debugObject(call: HostCall): ReplyValue {
-  const facts = call.node.engine.inspect(2, true);
+  const facts = call.node.engine.inspect(2, { serialize: true });
   if (facts === undefined) return error("ERR no such key");
   const clock = (Math.floor(call.nowMs / 1000) - facts.idleSeconds) & 0xffffff;
   return simple(
@@ -25,7 +25,7 @@ function listText(call: HostCall, list: ListFacts | undefined): string {
 
 /** DEBUG LISTPACK, and below DEBUG QUICKLIST: what Redis prints in full stands in the log here, in a line. */
 export function debugListpack(call: HostCall): ReplyValue {
-  const facts = call.node.engine.inspect(2, true);
+  const facts = call.node.engine.inspect(2, { serialize: true, counts: true });
   if (facts === undefined) return error("ERR no such key");
   const { encoding } = facts;
   if (encoding !== "listpack" && encoding !== "listpackex") {
@@ -36,7 +36,7 @@ export function debugListpack(call: HostCall): ReplyValue {
 }
 
 export function debugQuicklist(call: HostCall): ReplyValue {
-  const facts = call.node.engine.inspect(2, true);
+  const facts = call.node.engine.inspect(2, { serialize: true, counts: true });
   if (facts === undefined) return error("ERR no such key");
   if (facts.encoding !== "quicklist") return error("ERR Not a quicklist encoded object.");
   call.node.log.notice(`DEBUG QUICKLIST:${listText(call, facts.list)}`);

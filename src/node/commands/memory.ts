@@ -39,7 +39,7 @@ function usage(call: HostCall): ReplyValue {
     if (given < 0) return error("ERR syntax error");
     samples = Math.min(given, 0xffffffff);
   }
-  const facts = call.node.engine.inspect(2, false, samples);
+  const facts = call.node.engine.inspect(2, { samples });
   return facts === undefined ? nullValue : integer(facts.bytes);
 }
 
