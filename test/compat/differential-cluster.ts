@@ -54,6 +54,37 @@ export function slotChange(prng: Prng): string[] {
   }
 }
 
+const tagSlot = String(slotOfKey("{t}1"));
+
+/** The slots are this node's again, and nothing is under way with them. */
+export function wholeAgain(slots: Iterable<string>): (readonly string[])[] {
+  return [...slots].flatMap((slot) => [
+    ["CLUSTER", "SETSLOT", slot, "NODE", "<self>"],
+    ["CLUSTER", "SETSLOT", slot, "STABLE"],
+  ]);
+}
+
+type Scene = readonly (readonly string[])[];
+
+/** Keys that are there are served, for others and for some of several the client is sent away. */
+const migrating: Scene = [["CLUSTER", "SETSLOT", tagSlot, "MIGRATING", "<peer>"]];
+/** Only after ASKING, and several keys only when all are there. */
+export const importing: Scene = [
+  ["CLUSTER", "SETSLOT", tagSlot, "NODE", "<peer>"],
+  ["CLUSTER", "SETSLOT", tagSlot, "IMPORTING", "<peer>"],
+];
+const gone: Scene = [["CLUSTER", "SETSLOT", tagSlot, "NODE", "<peer>"]];
+
+export const scenes: readonly Scene[] = [migrating, migrating, importing, importing, gone, []];
+
+/** Commands whose keys may lie in several slots, or be there only in part. */
+const manyKeys =
+  /^(?:[zs](?:union|inter|diff)(?:store|card)?|b?[lz]mpop|bz?[lr]?pop(?:min|max)?|b?lmove|b?rpoplpush|xread(?:group)?|sort(?:_ro)?|geosearchstore|georadius(?:bymember)?|zrangestore|bitop|pfmerge|pfcount|smove|m(?:get|set|setnx)|lcs)$/;
+
+export function hasManyKeys(args: readonly string[]): boolean {
+  return manyKeys.test((args[0] ?? "").toLowerCase());
+}
+
 /** Questions and mistakes; they change nothing, so any client may ask, inside MULTI too. */
 export function clusterQuestion(prng: Prng): string[] {
   const slot = String(prng.pick(movingSlots));
@@ -139,6 +170,8 @@ const fixedQuestions: readonly (readonly string[])[] = [
   ["CLUSTER", "MEET", "127.0.0.1", "65536"],
   ["CLUSTER", "MEET", "127.0.0.1", "1", "x"],
   ["CLUSTER", "MEET", "127.0.0.1"],
+  ["CLUSTER", "FLUSHSLOTS", "x"],
+  ["CLUSTER", "LINKS", "x"],
   ["CLUSTER", "SAVECONFIG"],
   ["CLUSTER", "HELP"],
   ["CLUSTER", "NOSUCH"],

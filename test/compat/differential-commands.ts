@@ -3,6 +3,7 @@
  * joined in differential-types.ts.
  */
 import type { Prng } from "../../src/base/prng.ts";
+import { withoutLong } from "./differential-blocking.ts";
 import type { Values } from "./differential-values.ts";
 
 export interface Source {
@@ -58,15 +59,6 @@ export function withoutSoon(given: readonly string[]): string[] {
   });
 }
 
-/** Shortens what a blocking command would wait: nobody comes to serve it. */
-function withoutLong(args: readonly string[]): readonly string[] {
-  const name = (args[0] ?? "").toLowerCase();
-  const last = /^(blpop|brpop|bzpopmin|bzpopmax|blmove|brpoplpush)$/.test(name);
-  const at = last ? args.length - 1 : /^(blmpop|bzmpop)$/.test(name) ? 1 : -1;
-  const isLong = (text: string): boolean => Number(text) === 0 || Number(text) > 0.05;
-  return args.map((arg, index) => (index === at && index > 0 && isLong(arg) ? "0.01" : arg));
-}
-
 /** The shortest times that are let pass, by the command or the option in front of them. */
 const soonest: Readonly<Record<string, bigint>> = {
   setex: 10_000n,
@@ -74,6 +66,7 @@ const soonest: Readonly<Record<string, bigint>> = {
   psetex: 10_000_000n,
   pexpire: 10_000_000n,
   restore: 10_000_000n,
+  "restore-asking": 10_000_000n,
   ex: 10_000n,
   px: 10_000_000n,
   exat: 4_000_000_000n,
@@ -131,7 +124,8 @@ function restoreCommand(source: Source): string[] {
     () => [v.word("freq"), prng.pick(["0", "5", "255", "256", "-1", "x"])],
   ];
   const ttl = prng.chance(0.6) ? "0" : prng.chance(0.5) ? v.milliseconds() : v.integer();
-  return [v.word("restore"), v.key(), ttl, prng.pick(payloads), ...optional(source, choices, 3)];
+  const name = prng.chance(0.9) ? "restore" : "restore-asking";
+  return [v.word(name), v.key(), ttl, prng.pick(payloads), ...optional(source, choices, 3)];
 }
 
 /**
@@ -154,6 +148,16 @@ const payloads: readonly string[] = [
 function objectCommand({ values: v, prng }: Source): string[] {
   const subcommand = prng.pick(["encoding", "encoding", "refcount", "idletime", "freq"]);
   return [v.word("object"), v.word(subcommand), v.key()];
+}
+
+function debugCommand({ values: v, prng }: Source): string[] {
+  const subcommand = prng.pick(["object", "object", "digest-value", "listpack", "quicklist"]);
+  return [v.word("debug"), v.word(subcommand), v.key()];
+}
+
+function memoryCommand({ values: v, prng }: Source): string[] {
+  const samples = prng.chance(0.4) ? [v.word("samples"), v.integer()] : [];
+  return [v.word("memory"), v.word("usage"), v.key(), ...samples];
 }
 
 export const stringCommands: readonly Weighted[] = [
@@ -213,11 +217,14 @@ export const genericCommands: readonly Weighted[] = [
   [3, ({ values: v }) => [v.word("keys"), v.pattern()]],
   [5, scanCommand],
   [4, ({ values: v }) => [v.word("dbsize")]],
-  [1, ({ values: v, prng }) => [v.word("flushdb"), ...flushMode(prng)]],
-  [0.4, ({ values: v, prng }) => [v.word("flushall"), ...flushMode(prng)]],
-  [6, ({ values: v }) => [v.word("select"), v.database()]],
-  [3, ({ values: v }) => [v.word("swapdb"), v.database(), v.database()]],
+  [0.4, ({ values: v, prng }) => [v.word("flushdb"), ...flushMode(prng)]],
+  [0.2, ({ values: v, prng }) => [v.word("flushall"), ...flushMode(prng)]],
+  [3, ({ values: v }) => [v.word("select"), v.database()]],
+  [2, ({ values: v }) => [v.word("swapdb"), v.database(), v.database()]],
   [8, objectCommand],
+  [3, debugCommand],
+  [1, memoryCommand],
+  [2, ({ values: v }) => [v.word("randomkey")]],
   [6, restoreCommand],
 ];
 

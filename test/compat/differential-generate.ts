@@ -1,6 +1,13 @@
 /** From a seed to a list of steps. */
 import { Prng } from "../../src/base/prng.ts";
-import { clusterQuestion, slotChange } from "./differential-cluster.ts";
+import {
+  clusterQuestion,
+  hasManyKeys,
+  importing,
+  scenes,
+  slotChange,
+  wholeAgain,
+} from "./differential-cluster.ts";
 import {
   genericCommands,
   type Source,
@@ -8,10 +15,19 @@ import {
   type Weighted,
   withoutSoon,
 } from "./differential-commands.ts";
+import { distancesKey, onDistances, storesDistances } from "./differential-geo.ts";
 import { helpCommands, hostCommands, inlineLines } from "./differential-host.ts";
 import { withoutChance } from "./differential-set.ts";
 import { command, observer, type Step } from "./differential-step.ts";
-import { tinyEncodings, typeCommands, usualEncodings } from "./differential-types.ts";
+import {
+  dumpedKeys,
+  families,
+  memoryPolicies,
+  packedThreshold,
+  tinyEncodings,
+  typeCommands,
+  usualEncodings,
+} from "./differential-types.ts";
 import { Values } from "./differential-values.ts";
 
 export interface GenerateOptions {
@@ -31,7 +47,11 @@ class Generator implements Source {
   /** As far as one can tell without the replies. */
   private readonly inMulti = [false, false];
   private client = 0;
+  /** Most commands are of this type. */
+  private readonly family: readonly Weighted[] | undefined;
   private database = 0;
+  /** Slots that have been taken away, or are on their way. */
+  private readonly moved = new Set<string>();
 
   constructor(
     seed: number,
@@ -39,6 +59,7 @@ class Generator implements Source {
   ) {
     this.prng = new Prng(seed);
     this.values = new Values(this.prng, options.cluster);
+    this.family = this.prng.chance(0.6) ? this.prng.pick(families) : undefined;
   }
 
   run(): Step[] {
@@ -63,32 +84,40 @@ class Generator implements Source {
     else if (kind < 640) this.add(withoutSoon(this.mutated(choose(this.typed(), this))));
     else if (kind < 820) this.add(withoutSoon(this.mutated(choose(genericCommands, this))));
     else if (kind < 930) this.transaction();
-    else if (kind < 965) this.add([...prng.pick(hostCommands)]);
+    else if (kind < 960) this.add([...prng.pick(hostCommands)]);
+    else if (kind < 965) this.add(this.keysOf());
     else if (kind < 975) this.inline();
     else this.special();
   }
 
   private typed(): readonly Weighted[] {
-    return typeCommands.length > 0 ? typeCommands : stringCommands;
+    return this.family !== undefined && this.prng.chance(0.8) ? this.family : typeCommands;
   }
 
   /** Half of the runs change encodings all the time. */
   private encodings(): void {
-    const chosen = this.prng.chance(0.5) ? tinyEncodings : usualEncodings;
-    for (const [directive, value] of chosen) {
+    const { prng } = this;
+    const tiny = prng.chance(0.5);
+    for (const [directive, value] of tiny ? tinyEncodings : usualEncodings) {
       this.steps.push(command(observer, "CONFIG", "SET", directive, value));
     }
+    const packed = tiny && prng.chance(0.5) ? packedThreshold.tiny : packedThreshold.usual;
+    this.steps.push(command(observer, "DEBUG", "QUICKLIST-PACKED-THRESHOLD", packed));
+    this.steps.push(command(observer, "CONFIG", "SET", ...prng.pick(memoryPolicies)));
   }
 
   private add(args: string[]): void {
-    // ZRANK and ZREVRANK take a word more since Redis 7.2.
-    const later = args.length > 3 && /^z(rev)?rank$/i.test(args[0] ?? "");
-    if (args.length === 0 || later) return;
+    if (args.length === 0 || isLater(args)) return;
     // In Redis SORT fails where the last number that was too large for a double is still in errno: this clears it.
     if (/^sort(_ro)?$/i.test(args[0] ?? "")) {
       this.steps.push(command(this.client, "INCRBYFLOAT", "{t}errno", "x"));
     }
-    this.steps.push(command(this.client, ...withoutChance(args)));
+    const stored = storesDistances(args);
+    this.steps.push(command(this.client, ...withoutChance(stored ?? args)));
+    if (stored === undefined) return;
+    for (const [name, ...rest] of onDistances) {
+      this.steps.push(command(this.client, name, distancesKey, ...rest));
+    }
   }
 
   /** Now and then an argument more, less, wrong or elsewhere. */
@@ -107,6 +136,14 @@ class Generator implements Source {
       default:
         return args.slice(0, 1 + prng.below(args.length));
     }
+  }
+
+  /** What COMMAND says of the keys in a random command. */
+  private keysOf(): string[] {
+    const { prng } = this;
+    const rows = prng.pick([stringCommands, genericCommands, this.typed(), this.typed()]);
+    const asked = this.mutated(choose(rows, this));
+    return isLater(asked) ? [] : ["COMMAND", prng.pick(["GETKEYS", "GETKEYSANDFLAGS"]), ...asked];
   }
 
   private transaction(): void {
@@ -136,10 +173,48 @@ class Generator implements Source {
       this.add(clusterQuestion(prng));
       return;
     }
+    if (prng.chance(0.6)) this.slotScene();
+    else this.slots([slotChange(prng)]);
+  }
+
+  private slots(changes: readonly (readonly string[])[]): void {
     // Redis takes note of what changed once the pipeline is through: so it stands alone.
     this.steps.push({ kind: "sleep", ms: 0 });
-    this.steps.push(command(observer, ...slotChange(prng)));
+    for (const change of changes) {
+      this.steps.push(command(observer, ...change));
+      for (const word of change) if (/^\d+$/.test(word)) this.moved.add(word);
+    }
     this.steps.push({ kind: "sleep", ms: 0 });
+  }
+
+  private backAgain(): void {
+    this.slots(wholeAgain(this.moved));
+    this.moved.clear();
+  }
+
+  /** The slot of most keys comes or goes while commands with several keys run. */
+  private slotScene(): void {
+    const { prng, values } = this;
+    const scene = prng.pick(scenes);
+    this.backAgain();
+    // A slot with keys is not given away.
+    if (scene === importing) this.slots([["FLUSHALL"]]);
+    for (let count = prng.below(15); count > 0; count--) this.add(this.dataCommand());
+    this.slots(scene);
+    for (let count = 10 + prng.below(30); count > 0; count--) {
+      if (prng.chance(0.05)) this.client = prng.below(2);
+      if (prng.chance(0.05)) this.transaction();
+      if (prng.chance(scene === importing ? 0.7 : 0.1)) this.add([values.word("asking")]);
+      let args = this.dataCommand();
+      for (let tries = 3; tries > 0 && !hasManyKeys(args); tries--) args = this.dataCommand();
+      this.add(args);
+    }
+    this.backAgain();
+  }
+
+  private dataCommand(): string[] {
+    const rows = this.prng.pick([stringCommands, this.typed(), this.typed(), this.typed()]);
+    return withoutSoon(choose(rows, this));
   }
 
   private inline(): void {
@@ -158,9 +233,11 @@ class Generator implements Source {
         this.steps.push({ kind: "randomkey", db });
         break;
       case 2:
-      case 3:
-        this.steps.push({ kind: "dump", db, key: values.key() });
+      case 3: {
+        const key = prng.chance(0.6) ? values.key() : prng.pick(dumpedKeys);
+        this.steps.push({ kind: "dump", db, key });
         break;
+      }
       case 4:
         this.steps.push({ kind: "digest" });
         break;
@@ -263,6 +340,11 @@ const onExpired: readonly (readonly string[])[] = [
   ["DEBUG", "OBJECT", "KEY"],
   ["RESTORE", "KEY", "0", "\x00\xc0\n\n\x00n\x9fWE\x0e\xaec\xbb"],
 ];
+
+/** ZRANK and ZREVRANK take a word more since Redis 7.2. */
+function isLater(args: readonly string[]): boolean {
+  return args.length > 3 && /^z(rev)?rank$/i.test(args[0] ?? "");
+}
 
 function scansByType(step: Step): boolean {
   if (step.kind === "scan") return step.options.includes("TYPE");

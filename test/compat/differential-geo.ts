@@ -101,6 +101,26 @@ function radiusCommand(source: Source, name: string, byMember: boolean): string[
   return [source.values.word(name), geoKey(source), ...center, ...rest];
 }
 
+/**
+ * Distances are only as exact as the sine and the cosine that they come from: those of the C library in Redis, and
+ * neither of the two rounds always right. So stored distances get a key of their own, are looked at and go again.
+ */
+export const distancesKey = "{t}distances";
+export const onDistances: readonly (readonly [name: string, ...rest: string[]])[] = [
+  ["ZRANGEBYSCORE", "-inf", "+inf", "WITHSCORES"],
+  ["DEL"],
+];
+
+/** The command with that target, if it stores distances. */
+export function storesDistances(args: readonly string[]): string[] | undefined {
+  const words = args.map((arg) => arg.toLowerCase());
+  if (!words.includes("storedist")) return undefined;
+  if (words[0] === "geosearchstore") return args.map((arg, at) => (at === 1 ? distancesKey : arg));
+  if (words[0] !== "georadius" && words[0] !== "georadiusbymember") return undefined;
+  const isTarget = (at: number): boolean => at > 2 && /^store(?:dist)?$/.test(words[at - 1] ?? "");
+  return args.map((arg, at) => (isTarget(at) ? distancesKey : arg));
+}
+
 export const geoCommands: readonly Weighted[] = [
   [12, geoaddCommand],
   [4, (s) => [s.values.word("geopos"), geoKey(s), member(s), member(s)]],

@@ -21,7 +21,8 @@ function crafted({ prng }: Source): string {
     case 0:
       return `${header(1, stale)}\x7f\xff`;
     case 1:
-      return header(1, stale) + bytes(prng.below(40));
+      // A run of empty registers in two bytes must have both: Redis reads the second behind the string's end.
+      return `${header(1, stale) + bytes(prng.below(40))}\x00`;
     case 2:
       return header(0, stale) + bytes(12288);
     case 3:
@@ -31,7 +32,7 @@ function crafted({ prng }: Source): string {
     case 5:
       return `HYLL${bytes(prng.below(14))}`;
     case 6:
-      return `${header(1, stale)}\x84\x84\x88\x40\x00\x00\x7f\xf4${"\x40".repeat(prng.below(2))}`;
+      return `${header(1, stale)}\x84\x84\x88\x40\x00\x00\x7f\xf4${"\x40\x00".repeat(prng.below(2))}`;
     default: {
       // Runs of small values that together cover all registers.
       let runs = "";

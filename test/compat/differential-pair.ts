@@ -2,6 +2,7 @@
 import { type ServerOptions, startServer, type TestServer } from "../support/server.ts";
 import { movingSlots } from "./differential-cluster.ts";
 import { Comparer } from "./differential-compare.ts";
+import { Coverage } from "./differential-coverage.ts";
 import { Peers } from "./differential-peers.ts";
 import { Replicas } from "./differential-replicas.ts";
 import {
@@ -32,6 +33,10 @@ export interface PairOptions {
 const PIPELINE_MAX = 64;
 
 export class Pair {
+  /** Commands of the steps, each counted once for both servers. */
+  sent = 0;
+  /** What redis-server answered without an error. */
+  readonly coverage = new Coverage();
   private wires: [Wire, Wire][] = [];
   private comparers: Comparer[] = [];
   private observerDatabase = 0;
@@ -122,6 +127,7 @@ export class Pair {
         at = end;
       } else {
         const texts = await this.special(step);
+        this.coverage.note(step);
         if (texts !== undefined) return { at, real: texts[0], atoll: texts[1] };
         at++;
       }
@@ -136,6 +142,7 @@ export class Pair {
   ): Promise<Mismatch | undefined> {
     const batch = steps.slice(from, to) as Extract<Step, { kind: "command" | "inline" }>[];
     const { client } = batch[0] as { client: number };
+    this.sent += batch.length;
     const wires = this.wires[client] as [Wire, Wire];
     for (const [side, wire] of wires.entries()) wire.send(this.encode(batch, side));
     const [real, atoll] = await Promise.all(
@@ -147,6 +154,7 @@ export class Pair {
       if (one === silence || comparer.differ(step.args, one, other)) {
         return { at: from + index, real: one.toString("latin1"), atoll: other.toString("latin1") };
       }
+      if (one[0] !== MINUS && one.toString("latin1", 0, 7) !== "+QUEUED") this.coverage.note(step);
       if (client === observer && nameOf(step.args) === "select") {
         this.observerDatabase = Number(step.args[1]);
       }
@@ -349,6 +357,7 @@ function hasEnded(server: TestServer): boolean {
 
 /** RDB types whose elements stand in the order of a hash table: sets and hashes. */
 const unorderedTypes = [2, 4];
+const MINUS = 0x2d;
 const silence = Buffer.from("(no reply)");
 
 /** Commands of one client in a row, up to a QUIT. */

@@ -1,4 +1,5 @@
 /** Random commands on sorted sets. */
+import { timeout } from "./differential-blocking.ts";
 import type { Source, Weighted } from "./differential-commands.ts";
 
 const scores: readonly string[] = [
@@ -177,8 +178,8 @@ function mpopCommand(source: Source, blocks: boolean): string[] {
   const { values: v, prng } = source;
   const count = prng.chance(0.5) ? [v.word("count"), String(prng.below(6))] : [];
   const where = v.word(prng.pick(["min", "max", "min", "max", "mid"]));
-  const timeout = blocks ? ["0.01"] : [];
-  return [v.word(blocks ? "bzmpop" : "zmpop"), ...timeout, ...countedKeys(source), where, ...count];
+  const wait = blocks ? [timeout(source)] : [];
+  return [v.word(blocks ? "bzmpop" : "zmpop"), ...wait, ...countedKeys(source), where, ...count];
 }
 
 export const sortedSetCommands: readonly Weighted[] = [
@@ -206,6 +207,9 @@ export const sortedSetCommands: readonly Weighted[] = [
   [4, (s) => popCommand(s, "zpopmin")],
   [4, (s) => popCommand(s, "zpopmax")],
   [4, (s) => mpopCommand(s, false)],
+  [3, (s) => mpopCommand(s, true)],
+  [3, (s) => [s.values.word("bzpopmin"), ...s.values.keyList(3), timeout(s)]],
+  [3, (s) => [s.values.word("bzpopmax"), ...s.values.keyList(3), timeout(s)]],
   [3, (s) => combineCommand(s, "zunion", false)],
   [3, (s) => combineCommand(s, "zinter", false)],
   [4, (s) => combineCommand(s, "zunionstore", true)],

@@ -1,4 +1,5 @@
 /** Random commands on streams. Identifiers are never `*`: two servers do not see the same millisecond. */
+import { block } from "./differential-blocking.ts";
 import type { Source, Weighted } from "./differential-commands.ts";
 
 /** Two groups of identifiers that meet; now and then an odd one. */
@@ -67,7 +68,8 @@ function trim(source: Source): string[] {
     : [v.word("minid"), ...operator, id(source), ...limit];
 }
 
-const group = ({ prng }: Source): string => prng.pick(["g1", "g1", "g2", "", "g\x00\xff"]);
+const group = ({ prng }: Source): string =>
+  prng.chance(0.8) ? "g1" : prng.pick(["g2", "", "g\x00\xff"]);
 const consumer = ({ prng }: Source): string => prng.pick(["alice", "bob", "bob", ""]);
 
 /** Idle times that no millisecond more or less turns round. */
@@ -102,7 +104,8 @@ function xRead(source: Source): string[] {
   const { values: v, prng } = source;
   const keys = v.keyList(3);
   const from = keys.map(() => (prng.chance(0.1) ? prng.pick(["$", ">"]) : id(source)));
-  return [v.word("xread"), ...count(source), v.word("streams"), ...keys, ...from];
+  const options = [...count(source), ...block(source)];
+  return [v.word("xread"), ...options, v.word("streams"), ...keys, ...from];
 }
 
 function xReadGroup(source: Source): string[] {
@@ -110,7 +113,8 @@ function xReadGroup(source: Source): string[] {
   const keys = prng.chance(0.8) ? [v.key()] : v.keyList(2);
   const from = keys.map(() => (prng.chance(0.65) ? ">" : prng.chance(0.5) ? "0" : id(source)));
   const head = [v.word("xreadgroup"), v.word("group"), group(source), consumer(source)];
-  const options = [...count(source), ...(prng.chance(0.15) ? [v.word("noack")] : [])];
+  const noAck = prng.chance(0.15) ? [v.word("noack")] : [];
+  const options = [...count(source), ...block(source), ...noAck];
   return [...head, ...options, v.word("streams"), ...keys, ...from];
 }
 
@@ -129,7 +133,7 @@ function xGroup(source: Source): string[] {
     case 3:
       return [v.word("xgroup"), v.word("delconsumer"), key, name, consumer(source)];
     default: {
-      const make = prng.chance(0.3) ? [v.word("mkstream")] : [];
+      const make = prng.chance(0.85) ? [v.word("mkstream")] : [];
       return [v.word("xgroup"), v.word("create"), key, name, start, ...make, ...read];
     }
   }
@@ -195,7 +199,7 @@ export const streamCommands: readonly Weighted[] = [
   [4, ({ values: v }) => [v.word("xlen"), v.key()]],
   [14, xRange],
   [8, xRead],
-  [16, xGroup],
+  [24, xGroup],
   [20, xReadGroup],
   [
     6,

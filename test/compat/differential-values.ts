@@ -19,6 +19,14 @@ export const keys: readonly string[] = [
 
 const taggedKeys = keys.filter((key) => key.includes("{t}"));
 
+/** Types whose commands get keys of their own half of the time, so that long values come together. */
+const kinds = ["bits", "hash", "hll", "list", "set", "stream", "zset"] as const;
+export type Kind = (typeof kinds)[number];
+
+const keysOf = (kind: Kind): string[] => ["1", "2"].map((number) => `{t}${kind}${number}`);
+
+export const ownKeys: readonly string[] = kinds.flatMap(keysOf);
+
 const numbers: readonly string[] = [
   "0",
   "1",
@@ -134,12 +142,26 @@ const edgeTimes: readonly string[] = [
 ];
 
 export class Values {
+  private readonly byKind = new Map<Kind, Values>();
+
   constructor(
     private readonly prng: Prng,
     private readonly tagged: boolean,
+    private readonly kind?: Kind,
   ) {}
 
+  /** The same for commands of one type. */
+  of(kind: Kind): Values {
+    const known = this.byKind.get(kind);
+    if (known !== undefined) return known;
+    const made = new Values(this.prng, this.tagged, kind);
+    this.byKind.set(kind, made);
+    return made;
+  }
+
   key(): string {
+    if (this.kind !== undefined && this.prng.chance(0.8)) return this.prng.pick(keysOf(this.kind));
+    if (this.prng.chance(0.2)) return this.prng.pick(ownKeys);
     if (this.tagged && !this.prng.chance(0.15)) return this.prng.pick(taggedKeys);
     return this.prng.pick(keys);
   }
@@ -257,7 +279,8 @@ export class Values {
 
   database(): string {
     const { prng } = this;
-    if (prng.chance(0.8)) return String(prng.below(4));
+    if (prng.chance(0.6)) return "0";
+    if (prng.chance(0.5)) return String(prng.below(4));
     return prng.pick(["15", "16", "-1", "2147483647", "2147483648", "4294967296", ...badNumbers]);
   }
 

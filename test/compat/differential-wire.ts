@@ -97,7 +97,7 @@ export class Wire {
   }
 
   /** The next `count` replies; fewer when the connection closes or nothing more comes for `timeoutMs`. */
-  async replies(count: number, timeoutMs = 5000): Promise<Buffer[]> {
+  async replies(count: number, timeoutMs = 30_000): Promise<Buffer[]> {
     const replies: Buffer[] = [];
     for (;;) {
       this.gather();

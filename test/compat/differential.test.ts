@@ -39,4 +39,8 @@ describeWithRedis("random commands get redis-server's replies", () => {
       if (failure !== undefined) expect.unreachable(failure.report);
     }, 120_000);
   }
+
+  test("and every command was answered without an error now and then", () => {
+    expect(pair.coverage.missing("data")).toEqual([]);
+  });
 });

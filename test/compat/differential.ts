@@ -119,9 +119,10 @@ async function main(): Promise<number> {
         if (!keepGoing) return 1;
       }
       console.log(
-        `RESP${protocol}: ${commands} commands from seed ${seed}, ${failures} mismatches`,
+        `RESP${protocol}: ${commands} steps from seed ${seed}, ${failures} mismatches, ${pair.sent} commands so far`,
       );
     }
+    console.log(`without a reply that is no error: ${pair.coverage.missing("data").join(" ")}`);
   } finally {
     await pair.stop();
   }
