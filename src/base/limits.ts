@@ -31,9 +31,12 @@ export const heldInputBytesMax = 64 * 1024 * 1024;
 /** A client that waits for a key is read on, to hear of its end, until so many bytes of further commands are held. */
 export const readAheadBytesMax = 64 * 1024;
 
-/** Published messages that wait to be sent, counted once per subscriber; and their bytes, counted once. */
-export const outboxMessagesMax = 4096;
-export const outboxBytesMax = 1024 * 1024;
+/** Bytes of published messages that wait to be sent; and those bytes counted once per subscriber. */
+export const outboxBytesMax = 256 * 1024;
+export const outboxCopiedBytesMax = 8 * 1024 * 1024;
+
+/** Channels whose matching patterns are remembered. */
+export const routesMax = 1024;
 
 /** Distinct error codes counted for INFO errorstats (Redis stops at 128, to bound what scripts can do). */
 export const errorCodesMax = 128;

@@ -229,6 +229,15 @@ export class Engine {
     return this.memory.copy(words[pair] as number, words[pair + 1] as number);
   }
 
+  /** Where argument `index` lies in the engine's memory, good until the next call into the engine. */
+  argumentAddress(index: number): number {
+    return this.memory.words[this.frameWord(Frame.ArgumentsPtr) / 4 + index * 2] as number;
+  }
+
+  argumentLength(index: number): number {
+    return this.memory.words[this.frameWord(Frame.ArgumentsPtr) / 4 + index * 2 + 1] as number;
+  }
+
   /** Argument `index` read as UTF-8. */
   argumentText(index: number): string {
     return utf8Text(this.argument(index));
@@ -263,7 +272,7 @@ export class Engine {
   reply(bytes: Uint8Array): boolean {
     const target = this.wasm.replyReserve(bytes.length) >>> 0;
     if (target === 0) return false;
-    this.memory.bytes.set(bytes, target);
+    this.memory.write(target, bytes);
     return true;
   }
 

@@ -19,6 +19,7 @@ import { HostCall, type Later } from "./call.ts";
 import { type Client, ClientState } from "./client.ts";
 import { takeKeyEvents } from "./key-events.ts";
 import type { Node } from "./node.ts";
+import { QuickCalls, quickMicroseconds, sampleEvery, timedCallsMin } from "./quick-calls.ts";
 import { redactedArguments } from "./redact.ts";
 import { commandsIn } from "./slowlog.ts";
 import { TurnShare } from "./turn-share.ts";
@@ -34,9 +35,6 @@ const quickCommands: ReadonlySet<Command> = new Set([
   Command.Expire,
   Command.Ttl,
 ]);
-const sampleEvery = 8;
-const timedCallsMin = 10_000;
-const quickMicroseconds = 1000;
 const quickBytesMax = 16 * 1024;
 
 /**
@@ -46,9 +44,9 @@ const quickBytesMax = 16 * 1024;
  * Nothing is allocated per command that the engine runs by itself.
  */
 export class Execution {
-  private current: Client | undefined;
+  current: Client | undefined;
   /** The client in hand whose command made keys ready, while those that waited for them are served. */
-  private outer: Client | undefined;
+  outer: Client | undefined;
   /** When the timer for the next deadline of a blocked client is due. */
   private deadlineTimerMs = Number.POSITIVE_INFINITY;
   /** What waits for the end of the turn, in order (processUnblockedClients). */
@@ -67,10 +65,12 @@ export class Execution {
   /** Commands of it that have run. */
   private chunkCommands = 0;
   private readonly engine: Engine;
+  private readonly quick: QuickCalls;
   private readonly turnShare: TurnShare<Client>;
 
   constructor(private readonly node: Node) {
     this.engine = node.engine;
+    this.quick = new QuickCalls(node, this);
     this.nowMs = node.startedMs;
     const { clock, system } = node.modules;
     this.turnShare = new TurnShare({ clock, soon: system.soon }, (client) => {
@@ -197,7 +197,12 @@ export class Execution {
           if (this.mustStop(client)) return;
           break;
         case Yield.Host:
-          if (!this.pong(client) && !this.runHost(client)) return;
+          if (this.quick.run(client)) {
+            if (client.closed) {
+              this.engine.freeClient(client.handle);
+              return;
+            }
+          } else if (!this.runHost(client)) return;
           answered = 1;
           break;
         case Yield.Slice:
@@ -248,7 +253,7 @@ export class Execution {
     }
   }
 
-  private isSlow(microseconds: number): boolean {
+  isSlow(microseconds: number): boolean {
     const { slowlogMicroseconds } = this.node.tuning;
     return slowlogMicroseconds >= 0 && microseconds >= slowlogMicroseconds;
   }
@@ -296,7 +301,7 @@ export class Execution {
   }
 
   /** Adds a command to the slow log, whatever it took; the caller has compared. */
-  private logSlow(client: Client, microseconds: number, argv: readonly Uint8Array[]): void {
+  logSlow(client: Client, microseconds: number, argv: readonly Uint8Array[]): void {
     this.node.slowlog.add(
       {
         nowMs: this.nowMs,
@@ -607,29 +612,6 @@ export class Execution {
     engine.reply(latin1(`-${text}\r\n`));
   }
 
-  /**
-   * A bare PING, which health checks and pools send all the time, is answered without the objects that other
-   * host commands make. False when it is anything else.
-   */
-  private pong(client: Client): boolean {
-    const { engine } = this;
-    if (engine.frameWord(Frame.CommandId) !== Command.Ping || engine.argumentCount !== 1)
-      return false;
-    const special = ClientFlag.Subscribed | ClientFlag.ReplyOff | ClientFlag.ReplySkip;
-    if ((engine.clientFlags(client.handle) & special) !== 0) return false;
-    const { clock } = this.node.modules;
-    const startedMs = clock.monotonicMs();
-    client.hostCommand = "ping";
-    const sent = engine.reply(pongBytes);
-    const stat = this.node.commandStats.of("ping");
-    const elapsed = (clock.monotonicMs() - startedMs) * 1000;
-    stat.calls++;
-    stat.microseconds += elapsed;
-    if (this.node.tuning.trackLatency) stat.latency.add(elapsed, 1);
-    if (this.isSlow(elapsed)) this.logSlow(client, elapsed, engine.arguments());
-    return sent;
-  }
-
   /** False when the client is not to be resumed now. */
   private runHost(client: Client): boolean {
     const { engine } = this;
@@ -728,5 +710,3 @@ export class Execution {
 const newline = 0x0a;
 /** The longest time that a timer takes. */
 const timerMsMax = 0x7fffffff;
-
-const pongBytes = latin1("+PONG\r\n");

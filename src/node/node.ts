@@ -253,6 +253,14 @@ export class Node {
     return this.execution.isCurrent(client);
   }
 
+  get current(): Client | undefined {
+    return this.execution.current;
+  }
+
+  get outer(): Client | undefined {
+    return this.execution.outer;
+  }
+
   /** Bytes from a client's connection. The view is not kept unless the client must wait. */
   receive(client: Client, chunk: Uint8Array): void {
     this.execution.receive(client, chunk);

@@ -1,11 +1,12 @@
 import { ClientFlag, Client as Field, Notify } from "../../assembly/abi.ts";
 import { latin1, latin1Text } from "../base/bytes.ts";
 import { globMatch } from "../base/glob.ts";
-import { outboxBytesMax, outboxMessagesMax } from "../base/limits.ts";
+import { outboxBytesMax, outboxCopiedBytesMax, routesMax } from "../base/limits.ts";
 import { bulk, encodeReply, integer, nullValue, type Protocol, push } from "../base/reply.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Client } from "./client.ts";
-import { encodePush, pushMark, pushWords, type TopicKind, Topics } from "./pubsub.ts";
+import { MessageLog } from "./message-log.ts";
+import { pushWords, type Topic, type TopicKind, Topics } from "./pubsub.ts";
 import type { ServerStats } from "./stats.ts";
 
 /** What of the node pub/sub needs. */
@@ -14,10 +15,20 @@ export interface PublishingNode {
   readonly modules: { readonly system: { soon(action: () => void): void } };
   readonly tuning: { readonly notifyEvents: number };
   readonly stats: ServerStats;
+  /** The client in hand, and the one whose command it is that lets it be served. */
+  readonly current: Client | undefined;
+  readonly outer: Client | undefined;
   isCurrent(client: Client): boolean;
   sendReplies(client: Client): void;
   checkOutput(client: Client): void;
   drop(client: Client): void;
+}
+
+/** Who gets what is said in a channel: its own listeners, then those of patterns, in the order of the patterns. */
+interface Route {
+  readonly name: Uint8Array;
+  readonly channel: Topic<Client> | undefined;
+  readonly patterns: readonly Topic<Client>[];
 }
 
 /**
@@ -25,16 +36,19 @@ export interface PublishingNode {
  * when the sockets that can be read now have been, or before their next reply: all that has gathered, in one write.
  */
 export class Publisher {
-  readonly channels = new Topics<Client>();
-  readonly patterns = new Topics<Client>();
-  readonly shardChannels = new Topics<Client>();
-  private outbox = new Map<Client, Uint8Array[]>();
-  /** Counted once per listener. */
-  private waitingMessages = 0;
-  /** Counted once per message. */
-  private waitingBytes = 0;
+  readonly channels = new Topics<Client>("channel");
+  readonly patterns = new Topics<Client>("pattern");
+  readonly shardChannels = new Topics<Client>("shardChannel");
+  private readonly log = new MessageLog<Topic<Client>>();
+  /** Up to where in the log a client is done: it was told, or was no listener yet. */
+  private readonly early = new Map<Client, number>();
+  /** Bytes of the log, counted once per listener. */
+  private copiedBytes = 0;
   private flushDue = false;
-  private batch = new Uint8Array(batchBytes);
+  private readonly batch = new Uint8Array(batchBytes);
+  private readonly routes = new Map<string, Route>();
+  private routesVersion = 0;
+  private lastRoute: Route = { name: new Uint8Array(0), channel: undefined, patterns: [] };
   private readonly flushNow = (): void => {
     this.flushDue = false;
     this.flush();
@@ -51,41 +65,68 @@ export class Publisher {
 
   /** Delivers to everybody here who listens to the channel; answers how often. */
   publish(channel: Uint8Array, message: Uint8Array): number {
+    return this.publishBytes(channel, 0, channel.length, message, 0, message.length);
+  }
+
+  /** The same, of bytes at these places. */
+  publishBytes(
+    source: Uint8Array,
+    channelAt: number,
+    channelLength: number,
+    body: Uint8Array,
+    bodyAt: number,
+    bodyLength: number,
+  ): number {
     if (this.channels.size + this.patterns.size === 0) return 0;
-    return this.deliver(latin1Text(channel), channel, message, true);
+    const route = this.routeOf(source, channelAt, channelLength);
+    return this.deliver(route, body, bodyAt, bodyLength, true);
   }
 
   publishToShard(channel: Uint8Array, message: Uint8Array): number {
     const topic = this.shardChannels.get(latin1Text(channel));
     if (topic === undefined) return 0;
-    const receivers = topic.listeners.size;
-    this.send(
-      topic.listeners,
-      encodePush(pushWords.shardChannel.message, [channel, message]),
-      true,
-    );
-    return receivers;
+    this.add(topic, undefined, message, 0, message.length, true);
+    this.schedule();
+    return topic.listeners.size;
+  }
+
+  private routeOf(source: Uint8Array, at: number, length: number): Route {
+    const version = this.channels.version + this.patterns.version;
+    if (version !== this.routesVersion) {
+      this.routes.clear();
+      this.routesVersion = version;
+    } else if (isAt(this.lastRoute.name, source, at, length)) return this.lastRoute;
+    const name = source.slice(at, at + length);
+    const text = latin1Text(name);
+    let route = this.routes.get(text);
+    if (route === undefined) {
+      const patterns = [...this.patterns].filter((pattern) => globMatch(pattern.name, text));
+      route = { name, channel: this.channels.get(text), patterns };
+      if (this.routes.size >= routesMax) this.routes.clear();
+      this.routes.set(text, route);
+    }
+    this.lastRoute = route;
+    return route;
   }
 
   private deliver(
-    name: string,
-    channel: Uint8Array,
-    message: Uint8Array,
+    route: Route,
+    body: Uint8Array,
+    at: number,
+    length: number,
     behindReplies: boolean,
   ): number {
+    const { channel, patterns } = route;
     let receivers = 0;
-    const topic = this.channels.get(name);
-    if (topic !== undefined) {
-      receivers += topic.listeners.size;
-      const bytes = encodePush(pushWords.channel.message, [channel, message]);
-      this.send(topic.listeners, bytes, behindReplies);
+    if (channel !== undefined) {
+      receivers = channel.listeners.size;
+      this.add(channel, undefined, body, at, length, behindReplies);
     }
-    for (const pattern of this.patterns) {
-      if (!globMatch(pattern.name, name)) continue;
+    for (const pattern of patterns) {
       receivers += pattern.listeners.size;
-      const parts = [latin1(pattern.name), channel, message];
-      this.send(pattern.listeners, encodePush(pushWords.pattern.message, parts), behindReplies);
+      this.add(pattern, route.name, body, at, length, behindReplies);
     }
+    if (receivers > 0) this.schedule();
     return receivers;
   }
 
@@ -94,95 +135,164 @@ export class Publisher {
     if (this.channels.size + this.patterns.size === 0) return;
     const { notifyEvents } = this.node.tuning;
     if ((notifyEvents & Notify.Keyspace) !== 0) {
-      const name = `__keyspace@${database}__:${latin1Text(key)}`;
-      this.deliver(name, latin1(name), latin1(event), false);
+      const name = latin1(`__keyspace@${database}__:${latin1Text(key)}`);
+      const route = this.routeOf(name, 0, name.length);
+      this.deliver(route, latin1(event), 0, event.length, false);
     }
     if ((notifyEvents & Notify.Keyevent) !== 0) {
-      const name = `__keyevent@${database}__:${event}`;
-      this.deliver(name, latin1(name), key, false);
+      const name = latin1(`__keyevent@${database}__:${event}`);
+      this.deliver(this.routeOf(name, 0, name.length), key, 0, key.length, false);
     }
   }
 
-  private send(listeners: ReadonlySet<Client>, bytes: Uint8Array, behindReplies: boolean): void {
-    for (const client of listeners) {
-      if (this.node.isCurrent(client)) {
-        if (behindReplies) this.node.sendReplies(client);
-        this.flushTo(client);
-        this.sendNow(client, bytes);
-        continue;
-      }
-      const waiting = this.outbox.get(client);
-      if (waiting === undefined) this.outbox.set(client, [bytes]);
-      else waiting.push(bytes);
-      this.waitingMessages++;
+  /** Adds a message to the log; a client in hand that listens gets it now. */
+  private add(
+    topic: Topic<Client>,
+    channel: Uint8Array | undefined,
+    body: Uint8Array,
+    at: number,
+    length: number,
+    behindReplies: boolean,
+  ): void {
+    const { log, node } = this;
+    const { head, listeners } = topic;
+    const own = hearing(node.current, listeners);
+    const outer = hearing(node.outer, listeners);
+    if (own !== undefined && behindReplies) node.sendReplies(own);
+    const size = head.length + (channel === undefined ? 0 : channel.length + 32) + length + 32;
+    const copied = listeners.size * size;
+    if (this.copiedBytes + copied > outboxCopiedBytesMax || log.length + size > outboxBytesMax) {
+      this.flush();
     }
-    this.waitingBytes += bytes.length;
-    const full = this.waitingMessages >= outboxMessagesMax || this.waitingBytes >= outboxBytesMax;
-    if (full) this.flush();
-    else if (this.waitingMessages > 0 && !this.flushDue) {
-      this.flushDue = true;
-      this.node.modules.system.soon(this.flushNow);
-    }
+    this.copiedBytes += copied;
+    log.begin(topic, size);
+    log.put(head, 0, head.length);
+    if (channel !== undefined) log.putBulk(channel, 0, channel.length);
+    log.putBulk(body, at, length);
+    log.end();
+    if (own !== undefined) this.flushTo(own);
+    if (outer !== undefined) this.flushTo(outer);
+  }
+
+  private schedule(): void {
+    if (this.flushDue) return;
+    this.flushDue = true;
+    this.node.modules.system.soon(this.flushNow);
   }
 
   /** Messages wait to be sent. */
   get hasWaiting(): boolean {
-    return this.outbox.size > 0;
+    return this.log.length > 0;
   }
 
   /** The client is about to be sent something else. */
   flushTo(client: Client): void {
-    const messages = this.outbox.get(client);
-    if (messages === undefined) return;
-    this.outbox.delete(client);
-    this.waitingMessages -= messages.length;
-    this.sendAll(client, messages);
+    if (client.kind !== "normal") this.settle(client);
+  }
+
+  /** The client has what was said up to now, and what it listens to may change. */
+  private settle(client: Client): void {
+    const { log } = this;
+    if (log.length === 0) return;
+    const from = this.early.get(client) ?? 0;
+    let first = log.segmentCount;
+    while (first > 0 && log.endOf(first - 1) > from) first--;
+    const ranges: number[] = [];
+    for (let segment = first; segment < log.segmentCount; segment++) {
+      if (log.topicAt(segment).listeners.has(client)) this.addRange(ranges, client, segment);
+    }
+    this.early.set(client, log.length);
+    if (ranges.length === 0) return;
+    const protocol = this.protocolOf(client);
+    if (protocol === 3) log.mark(3, ranges[0] as number);
+    this.sendRanges(client, ranges);
+    if (protocol === 3) log.mark(2, ranges[0] as number);
   }
 
   private flush(): void {
-    const { outbox } = this;
-    this.outbox = new Map();
-    this.waitingMessages = 0;
-    this.waitingBytes = 0;
-    for (const [client, messages] of outbox) this.sendAll(client, messages);
+    const { log } = this;
+    if (log.segmentCount === 1) this.flushSegment();
+    else if (log.segmentCount > 1) this.flushSegments();
+    log.clear();
+    this.early.clear();
+    this.copiedBytes = 0;
   }
 
-  private sendAll(client: Client, messages: readonly Uint8Array[]): void {
-    if (client.closed) return;
-    if (messages.length === 1) this.sendNow(client, messages[0] as Uint8Array);
-    else this.sendBatches(client, messages);
+  /** All messages go to the same listeners. */
+  private flushSegment(): void {
+    const { log } = this;
+    const { listeners } = log.topicAt(0);
+    let modern = 0;
+    for (const client of listeners) {
+      if (this.protocolOf(client) === 3) modern++;
+      else this.sendRest(client);
+    }
+    if (modern === 0) return;
+    log.mark(3, 0);
+    for (const client of listeners) if (this.protocolOf(client) === 3) this.sendRest(client);
   }
 
-  /** Small messages share a write. */
-  private sendBatches(client: Client, messages: readonly Uint8Array[]): void {
-    const mark = pushMark[this.protocolOf(client)];
-    const { batch } = this;
+  private sendRest(client: Client): void {
+    const start = this.early.size === 0 ? 0 : (this.early.get(client) ?? 0);
+    this.write(client, this.log.bytes, start, this.log.length - start);
+  }
+
+  private flushSegments(): void {
+    const { log } = this;
+    const all = new Map<Client, number[]>();
+    for (let segment = 0; segment < log.segmentCount; segment++) {
+      for (const client of log.topicAt(segment).listeners) {
+        const ranges = all.get(client) ?? [];
+        if (ranges.length === 0) all.set(client, ranges);
+        this.addRange(ranges, client, segment);
+      }
+    }
+    let modern = 0;
+    for (const [client, ranges] of all) {
+      if (this.protocolOf(client) === 3) modern++;
+      else this.sendRanges(client, ranges);
+    }
+    if (modern === 0) return;
+    log.mark(3, 0);
+    for (const [client, ranges] of all) {
+      if (this.protocolOf(client) === 3) this.sendRanges(client, ranges);
+    }
+  }
+
+  /** Adds what the client has not got of a segment: pairs of start and end, neighbours joined. */
+  private addRange(ranges: number[], client: Client, segment: number): void {
+    const start = Math.max(this.log.startOf(segment), this.early.get(client) ?? 0);
+    const end = this.log.endOf(segment);
+    if (start >= end) return;
+    if (ranges.length > 0 && ranges[ranges.length - 1] === start) ranges[ranges.length - 1] = end;
+    else ranges.push(start, end);
+  }
+
+  /** Small stretches share a write. */
+  private sendRanges(client: Client, ranges: readonly number[]): void {
+    const { batch, log } = this;
     let length = 0;
-    for (const bytes of messages) {
-      if (length + bytes.length > batch.length) {
-        this.write(client, batch, length);
+    for (let index = 0; index < ranges.length; index += 2) {
+      const start = ranges[index] as number;
+      const size = (ranges[index + 1] as number) - start;
+      if (length + size > batch.length || ranges.length === 2) {
+        this.write(client, batch, 0, length);
         length = 0;
       }
-      bytes[0] = mark;
-      if (bytes.length > batch.length) {
-        this.write(client, bytes, bytes.length);
+      if (size > batch.length || ranges.length === 2) {
+        this.write(client, log.bytes, start, size);
         continue;
       }
-      batch.set(bytes, length);
-      length += bytes.length;
+      batch.set(log.bytes.subarray(start, start + size), length);
+      length += size;
     }
-    this.write(client, batch, length);
+    this.write(client, batch, 0, length);
   }
 
-  private sendNow(client: Client, bytes: Uint8Array): void {
-    bytes[0] = pushMark[this.protocolOf(client)];
-    this.write(client, bytes, bytes.length);
-  }
-
-  private write(client: Client, bytes: Uint8Array, length: number): void {
+  private write(client: Client, bytes: Uint8Array, offset: number, length: number): void {
     if (length === 0 || client.closed) return;
     const { stats } = this.node;
-    client.link.send(bytes, 0, length);
+    client.link.send(bytes, offset, length);
     stats.netOutputBytes += length;
     stats.writes++;
     // A subscriber that does not read is let go when it holds too much: client-output-buffer-limit pubsub.
@@ -196,12 +306,15 @@ export class Publisher {
   // Subscriptions.
 
   subscribe(client: Client, kind: TopicKind, name: Uint8Array): void {
+    this.settle(client);
     this.topics(kind).add(latin1Text(name), client);
     this.noteSubscribed(client);
     this.confirm(client, pushWords[kind].begin, name, this.countFor(client, kind));
   }
 
   unsubscribe(client: Client, kind: TopicKind, name: Uint8Array): void {
+    // Messages that came before the end of a subscription go before it.
+    this.settle(client);
     this.topics(kind).remove(latin1Text(name), client);
     this.confirm(client, pushWords[kind].end, name, this.countFor(client, kind));
     this.noteSubscribed(client);
@@ -217,11 +330,11 @@ export class Publisher {
 
   /** RESET, or the connection has ended: nobody is told. */
   forget(client: Client): void {
+    if (!client.closed) this.settle(client);
+    this.early.delete(client);
     this.channels.removeAll(client);
     this.patterns.removeAll(client);
     this.shardChannels.removeAll(client);
-    this.waitingMessages -= this.outbox.get(client)?.length ?? 0;
-    this.outbox.delete(client);
   }
 
   /** The slots have gone to others: whoever listens to a channel of theirs is told that it no longer does. */
@@ -266,11 +379,24 @@ export class Publisher {
       return;
     }
     if (node.isCurrent(client)) node.sendReplies(client);
-    // Messages that came before the end of a subscription go before it.
     this.flushTo(client);
-    this.write(client, bytes, bytes.length);
+    this.write(client, bytes, 0, bytes.length);
   }
 }
 
 /** Small enough to be copied quickly, large enough that its system call does not count. */
 const batchBytes = 64 * 1024;
+
+/** The client, if it is one in hand that listens. */
+function hearing(client: Client | undefined, listeners: ReadonlySet<Client>): Client | undefined {
+  if (client === undefined || client.kind === "normal") return undefined;
+  return listeners.has(client) ? client : undefined;
+}
+
+function isAt(name: Uint8Array, source: Uint8Array, at: number, length: number): boolean {
+  if (name.length !== length) return false;
+  for (let index = 0; index < length; index++) {
+    if (name[index] !== source[at + index]) return false;
+  }
+  return true;
+}

@@ -3,16 +3,27 @@
  * I/O: three of these make up pub/sub, for channels, patterns and shard channels. Names are Latin-1 text, one
  * character per byte, and so exact.
  */
+import { latin1 } from "../base/bytes.ts";
 import { globMatch } from "../base/glob.ts";
 
 export interface Topic<Listener> {
   readonly name: string;
   readonly listeners: ReadonlySet<Listener>;
+  /** What each message to these listeners begins with; see `messageHead`. */
+  readonly head: Uint8Array;
+}
+
+interface OwnTopic<Listener> extends Topic<Listener> {
+  readonly listeners: Set<Listener>;
 }
 
 export class Topics<Listener extends object> {
-  private readonly byName = new Map<string, { name: string; listeners: Set<Listener> }>();
+  private readonly byName = new Map<string, OwnTopic<Listener>>();
   private readonly namesOf = new Map<Listener, Set<string>>();
+  /** Changes whenever a name comes into use or goes out of it. */
+  version = 0;
+
+  constructor(private readonly kind: TopicKind = "channel") {}
 
   /** Names that somebody listens to. */
   get size(): number {
@@ -52,8 +63,9 @@ export class Topics<Listener extends object> {
   add(name: string, listener: Listener): void {
     let topic = this.byName.get(name);
     if (topic === undefined) {
-      topic = { name, listeners: new Set() };
+      topic = { name, listeners: new Set(), head: messageHead(this.kind, name) };
       this.byName.set(name, topic);
+      this.version++;
     }
     topic.listeners.add(listener);
     const names = this.namesOf.get(listener);
@@ -64,7 +76,10 @@ export class Topics<Listener extends object> {
   remove(name: string, listener: Listener): void {
     const topic = this.byName.get(name);
     if (topic?.listeners.delete(listener) !== true) return;
-    if (topic.listeners.size === 0) this.byName.delete(name);
+    if (topic.listeners.size === 0) {
+      this.byName.delete(name);
+      this.version++;
+    }
     const names = this.namesOf.get(listener);
     names?.delete(name);
     if (names?.size === 0) this.namesOf.delete(listener);
@@ -88,19 +103,12 @@ export const pushWords = {
 /** First byte of a push: RESP2 has an array in its place. Nothing else differs in what pub/sub sends, but null. */
 export const pushMark = { 2: 0x2a, 3: 0x3e } as const;
 
-/** One message as it is sent, in RESP3; for RESP2 its first byte becomes that of an array. */
-export function encodePush(word: string, parts: readonly Uint8Array[]): Uint8Array {
-  let head = `>${parts.length + 1}\r\n$${word.length}\r\n${word}\r\n`;
-  let length = 0;
-  for (const part of parts) length += part.length + 32;
-  const bytes = Buffer.allocUnsafe(head.length + length);
-  let at = 0;
-  for (const part of parts) {
-    at += bytes.write(`${head}$${part.length}\r\n`, at, "latin1");
-    bytes.set(part, at);
-    at += part.length;
-    head = "\r\n";
-  }
-  at += bytes.write(head, at, "latin1");
-  return bytes.subarray(0, at);
+/**
+ * A message up to its payload, in RESP2, where the payload is one bulk: `message`, the channel. Of a pattern's message
+ * the channel follows as a bulk too.
+ */
+function messageHead(kind: TopicKind, name: string): Uint8Array {
+  const word = pushWords[kind].message;
+  const count = kind === "pattern" ? 4 : 3;
+  return latin1(`*${count}\r\n$${word.length}\r\n${word}\r\n$${name.length}\r\n${name}\r\n`);
 }

@@ -21,12 +21,38 @@ export const CLIENTS = 50;
 /** Keys, members or fields that a test is spread over. */
 export const KEYSPACE = 100_000;
 
-/** One run of redis-benchmark against the server. */
+/** One run of redis-benchmark against the server, with those subscribed that the test asks for. */
 export async function runLoad(
   benchmark: string,
   server: BenchServer,
   load: Load,
 ): Promise<Measured> {
+  const count = load.test.subscribers ?? 0;
+  const subscribers = await Promise.all(Array.from({ length: count }, () => subscriber(server)));
+  try {
+    return await runBenchmark(benchmark, server, load);
+  } finally {
+    for (const socket of subscribers) socket.end();
+  }
+}
+
+/** A client that listens and throws away what it hears. */
+async function subscriber(server: BenchServer): Promise<Bun.Socket> {
+  const subscribed = Promise.withResolvers<void>();
+  const socket = await Bun.connect({
+    hostname: "127.0.0.1",
+    port: server.port,
+    socket: {
+      data: () => subscribed.resolve(),
+      error: (_, error) => subscribed.reject(error),
+    },
+  });
+  socket.write("SUBSCRIBE bench\r\n");
+  await subscribed.promise;
+  return socket;
+}
+
+async function runBenchmark(benchmark: string, server: BenchServer, load: Load): Promise<Measured> {
   const cpuBefore = server.cpuMs;
   const child = Bun.spawn(
     [

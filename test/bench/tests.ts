@@ -14,6 +14,8 @@ export interface BenchTest {
   readonly load: (mode: Mode) => readonly string[];
   /** Sent before each run, so that there is something to take: name of another test. */
   readonly filledBy?: string;
+  /** Clients that listen to channel `bench` meanwhile. */
+  readonly subscribers?: number;
   /** Work of one command in terms of a GET: so many times fewer are sent. */
   readonly weight: number;
   /** By depth of the pipeline. */
@@ -48,6 +50,14 @@ function mset(mode: Mode): string[] {
   return ["MSET", ...Array.from({ length: 10 }, () => [key, "xxx"]).flat()];
 }
 
+const publishBars = { 1: unpipelined, 16: { throughputMin: 1.0, cpuMax: 1.0 } };
+
+/** PUBLISH to that many subscribers of one channel. */
+function publish(subscribers: number, weight: number): BenchTest {
+  const load = () => ["PUBLISH", "bench", "xxxxxxxxxxxxxxxx"];
+  return { name: `PUBLISH_${subscribers}`, load, subscribers, weight, bars: publishBars };
+}
+
 export const TESTS: readonly BenchTest[] = [
   builtIn("GET", stringBars),
   builtIn("SET", stringBars),
@@ -65,4 +75,7 @@ export const TESTS: readonly BenchTest[] = [
   ofType("LRANGE_300", { weight: 10 }),
   ofType("MSET", { load: mset, weight: 5 }),
   ofType("XADD", { load: () => ["XADD", "mystream", "*", "myfield", "xxx"], weight: 2 }),
+  publish(1, 2),
+  publish(10, 4),
+  publish(100, 20),
 ];

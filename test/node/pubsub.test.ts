@@ -2,7 +2,8 @@
 import { expect, test } from "bun:test";
 import { latin1, latin1Text } from "../../src/base/bytes.ts";
 import { Prng } from "../../src/base/prng.ts";
-import { encodePush, Topics } from "../../src/node/pubsub.ts";
+import { MessageLog } from "../../src/node/message-log.ts";
+import { Topics } from "../../src/node/pubsub.ts";
 
 test("listeners come and go, and names with them", () => {
   const topics = new Topics<{ id: number }>();
@@ -59,12 +60,44 @@ test("against a list of pairs", () => {
   }
 });
 
-test("a push is its word and its parts, whatever their bytes", () => {
-  const binary = new Uint8Array([0, 13, 10, 255]);
-  const bytes = encodePush("pmessage", [latin1("p*"), binary, new Uint8Array(0)]);
-  expect(latin1Text(bytes)).toBe(
-    ">4\r\n$8\r\npmessage\r\n$2\r\np*\r\n$4\r\n\x00\r\n\xff\r\n$0\r\n\r\n",
-  );
-  const large = encodePush("message", [latin1("c"), new Uint8Array(100_000)]);
-  expect(large).toHaveLength(">3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$100000\r\n\r\n".length + 100_000);
+test("the log of messages: runs for the same listeners, in both protocols, whatever the bytes", () => {
+  const log = new MessageLog<string>();
+  const binary = new Uint8Array([9, 0, 13, 10, 255, 9]);
+  const say = (topic: string, head: string, body: Uint8Array, at: number, length: number): void => {
+    log.begin(topic, head.length + length + 32);
+    log.put(latin1(head), 0, head.length);
+    log.putBulk(body, at, length);
+    log.end();
+  };
+  say("a", "*head", binary, 1, 4);
+  say("a", "*head", binary, 0, 0);
+  say("b", "*other", new Uint8Array(100_000), 0, 100_000);
+  say("a", "*head", latin1("1234567890"), 0, 10);
+  const ranges = Array.from({ length: log.segmentCount }, (_, at) => [
+    log.topicAt(at),
+    log.startOf(at),
+    log.endOf(at),
+  ]);
+  const first = "*head$4\r\n\x00\r\n\xff\r\n*head$0\r\n\r\n";
+  const second = "*other$100000\r\n".length + 100_002;
+  expect(ranges).toEqual([
+    ["a", 0, first.length],
+    ["b", first.length, first.length + second],
+    ["a", first.length + second, log.length],
+  ]);
+  const text = (from: number, to: number): string => latin1Text(log.bytes.slice(from, to));
+  expect(text(0, first.length)).toBe(first);
+  log.mark(3, first.length);
+  expect(text(0, first.length)).toBe(first);
+  expect(text(first.length + second, log.length)).toBe(">head$10\r\n1234567890\r\n");
+  log.mark(3, 0);
+  expect(text(0, first.length)).toBe(first.replaceAll("*", ">"));
+  log.mark(2, 0);
+  expect(text(first.length, first.length + 7)).toBe("*other$");
+  log.clear();
+  expect([log.length, log.segmentCount]).toEqual([0, 0]);
+  for (let count = 0; count < 5000; count++) say(`${count % 2}`, "*x", binary, 0, 1);
+  expect(log.segmentCount).toBe(5000);
+  log.mark(3, 0);
+  expect(text(log.startOf(4999), log.length)).toBe(">x$1\r\n\t\r\n");
 });

@@ -1,5 +1,6 @@
 /** Publish and subscribe: the same bytes as redis-server sends, in both protocols. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { Prng } from "../../src/base/prng.ts";
 import { describeWithTools } from "../support/oracle.ts";
 import { ReplyError, type RespClient } from "../support/resp-client.ts";
 import { startServer, type TestServer, until } from "../support/server.ts";
@@ -102,6 +103,72 @@ describeWithTools(["redis-server"], "pub/sub equals redis-server's", () => {
       }
     });
   }
+});
+
+/**
+ * Pipelines of a RESP3 client that listens to itself and of one that only publishes, heard by listeners of both protocols
+ * to channels and patterns that overlap.
+ */
+function randomPipelines(random: Prng): [string, string[]][] {
+  const channel = (): string => random.pick(["a", "ab", "b", "c"]);
+  // At most one of them matches: in which order patterns are told is up to hash tables.
+  const pattern = (): string => random.pick(["a*", "[b]", "c*"]);
+  let next = 1;
+  const publish = (): string => `PUBLISH ${channel()} ${next++}${"x".repeat(random.below(90))}`;
+  const listen = (): string =>
+    random.pick([
+      () => `SUBSCRIBE ${channel()} ${channel()}`,
+      () => `UNSUBSCRIBE ${channel()}`,
+      () => `PSUBSCRIBE ${pattern()}`,
+      () => `PUNSUBSCRIBE ${pattern()}`,
+    ])();
+  const several = (make: () => string): string[] =>
+    Array.from({ length: 1 + random.below(7) }, make);
+  return Array.from({ length: 60 }, () => {
+    const choice = random.below(10);
+    if (choice < 4) return ["q", several(publish)];
+    if (choice < 8) {
+      const any = (): string =>
+        random.pick([publish, publish, listen, () => "GET none", () => "SPUBLISH a x"])();
+      return ["own", several(any)];
+    }
+    return [random.pick(["two", "three"]), several(listen)];
+  });
+}
+
+describeWithTools(["redis-server"], "random pipelines", () => {
+  const firstSeed = Number(process.env["PUBSUB_SEED"] ?? 1);
+  const seeds = Number(process.env["PUBSUB_SEEDS"] ?? 3);
+
+  test(`every client reads what redis-server tells it (PUBSUB_SEED=${firstSeed} and on)`, async () => {
+    const servers = await Promise.all([startServer(), startServer({ real: true })]);
+    for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
+      const pipelines = randomPipelines(new Prng(seed));
+      const [ours, theirs] = await Promise.all(
+        servers.map(async (server) => {
+          const names = ["own", "two", "three", "q"];
+          const clients = new Map(names.map((name) => [name, new RawConnection()]));
+          for (const [name, client] of clients) {
+            await client.open(server.port);
+            if (name === "own" || name === "three") await client.say("HELLO 3");
+          }
+          const told: string[] = [];
+          for (const [name, lines] of pipelines) {
+            const said = await clients.get(name)?.sayAll(lines);
+            told.push(`${name}: ${lines.join(" | ")}`, said ?? "");
+          }
+          await Bun.sleep(20);
+          for (const client of clients.values()) {
+            told.push(client.take());
+            client.close();
+          }
+          return told;
+        }),
+      );
+      expect(ours).toEqual(theirs as string[]);
+    }
+    await Promise.all(servers.map((server) => server.stop()));
+  }, 60_000);
 });
 
 /** What each line brought to both clients. */

@@ -22,7 +22,7 @@ export class RawConnection {
     });
   }
 
-  /** Sends a line and answers what came until nothing more does. */
+  /** Sends a line and answers what came until nothing more does; some lines are answered by nothing at all. */
   say(line: string): Promise<string> {
     return this.sayAll([line]);
   }
@@ -31,10 +31,12 @@ export class RawConnection {
     this.text = "";
     this.socket?.write(Buffer.concat(lines.map((line) => encodeCommand(line.split(" ")))));
     let before = "";
+    let looks = 0;
     await until(async () => {
       before = this.text;
       await Bun.sleep(8);
-      return this.text === before || this.closed;
+      const quiet = this.text === before && (before !== "" || ++looks > 8);
+      return quiet || this.closed;
     });
     return this.take().replace(/id\r\n:\d+/, "id");
   }
