@@ -23,6 +23,7 @@ import {
 } from "../protocol/reply";
 import { Setting } from "../settings";
 import { lpSafeToAdd } from "../structures/listpack";
+import { partialSort } from "../structures/partial-sort";
 import { Walk, Z } from "../structures/sorted-set";
 import { roomForMember } from "../structures/sorted-set-value";
 import { parsePlace, parseUnit, replyDistance, replyPlace } from "./geo";
@@ -371,7 +372,7 @@ function search(): void {
   else {
     const order = alloc((bytes << 1) + 8);
     for (let i: u32 = 0; i < foundCount; i++) store<u32>(order + ((<usize>i) << 2), i);
-    if (Options.order != Order.None) sortByDistance(order, order + bytes, foundCount);
+    if (Options.order != Order.None) sortByDistance(order, order + bytes, answered);
     if (Options.store != 0) storeFound(order, answered);
     else replyFound(order, answered);
     free(order);
@@ -379,14 +380,20 @@ function search(): void {
   free(foundBase);
 }
 
-function isBehind(left: u32, right: u32): bool {
+function compareDistances(left: u32, right: u32): i32 {
   const a = Found.at(left).distance;
   const b = Found.at(right).distance;
-  return Options.order == Order.Nearest ? a > b : a < b;
+  const order = a > b ? 1 : a == b ? 0 : -1;
+  return Options.order == Order.Nearest ? order : -order;
 }
 
-/** A merge sort, which leaves equals in their order as the C library's does. */
-function sortByDistance(order: usize, spare: usize, count: u32): void {
+/** A merge sort of all, which leaves equals in their order as the C library's does; else as far as is answered. */
+function sortByDistance(order: usize, spare: usize, answered: u32): void {
+  const count = foundCount;
+  if (answered < count) {
+    partialSort(order, count, 0, answered - 1, compareDistances);
+    return;
+  }
   for (let width: u32 = 1; width < count; width <<= 1) {
     for (let start: u32 = 0; start < count; start += width << 1) {
       merge(order, spare, start, min(start + width, count), min(start + (width << 1), count));
@@ -401,7 +408,7 @@ function merge(order: usize, spare: usize, start: u32, middle: u32, end: u32): v
   for (let at = start; at < end; at++) {
     const a = load<u32>(order + ((<usize>left) << 2));
     const b = load<u32>(order + ((<usize>right) << 2));
-    const takesLeft = left < middle && (right >= end || !isBehind(a, b));
+    const takesLeft = left < middle && (right >= end || compareDistances(a, b) <= 0);
     store<u32>(spare + ((<usize>at) << 2), takesLeft ? a : b);
     if (takesLeft) left++;
     else right++;

@@ -1,6 +1,7 @@
-/** In which order SORT puts rows, and the sorting: a stable merge sort, as the C library's is. */
+/** In which order SORT puts rows, and the sorting: a stable merge sort, as the C library's is, or a partial one. */
 import { compareBytes } from "../base/bytes";
 import { cTextLength } from "../protocol/reply";
+import { partialSort } from "../structures/partial-sort";
 import { Arena, Row, Rows } from "./sort-rows";
 
 /** How rows are compared. */
@@ -36,6 +37,15 @@ function compareRows(a: Row, b: Row): i32 {
 
 function inOrder(left: usize, right: usize): bool {
   return compareRows(Row.at(load<usize>(left)), Row.at(load<usize>(right))) <= 0;
+}
+
+function compareItems(left: u32, right: u32): i32 {
+  return compareRows(Row.at(left), Row.at(right));
+}
+
+/** Sorts `Rows` as far as those from `first` up to `end`, which is behind, need it. */
+export function sortSomeRows(first: u32, end: u32): void {
+  if (first < end) partialSort(Rows.order, Rows.count, first, end - 1, compareItems);
 }
 
 /** Sorts `Rows`. False: memory is short. */

@@ -26,7 +26,7 @@ import {
 } from "../protocol/reply";
 import { collect, prepare, StoredList } from "./sort-elements";
 import { beginLookups, hasStar, Lookup, lookupPattern } from "./sort-lookup";
-import { Order, sortRows } from "./sort-order";
+import { Order, sortRows, sortSomeRows } from "./sort-order";
 import { Arena, Row, Rows } from "./sort-rows";
 import { Writes } from "./writes";
 
@@ -166,7 +166,10 @@ function sort(e: usize, type: u32): void {
   }
   if (!unsorted) {
     const weighed = weigh();
-    if (weighed == Weighed.NoMemory || !sortRows()) {
+    // As in Redis: which rows of equal weight come first, and which LIMIT then cuts off, depends on it.
+    const some = Order.byPattern && end - first < total;
+    if (some) sortSomeRows(<u32>first, <u32>end);
+    if (weighed == Weighed.NoMemory || (!some && !sortRows())) {
       replyOutOfMemory();
       return;
     }

@@ -57,6 +57,15 @@ for (const instance of await startEngines()) {
       expect(call("EXISTS", "to")).toBe(0);
     });
 
+    test("places equally far come as Redis's sorts leave them", () => {
+      for (let i = 0; i < 9; i++) call("GEOADD", "same", i % 2, 0, `p${i}`);
+      const search = (...options: (string | number)[]): string =>
+        String(call("GEOSEARCH", "same", "FROMLONLAT", 0, 0, "BYRADIUS", 500, "km", ...options));
+      expect(search("ASC")).toBe("p0,p2,p4,p6,p8,p1,p3,p5,p7");
+      expect(search("COUNT", 5)).toBe("p0,p2,p4,p6,p8");
+      expect(search("DESC", "COUNT", 8)).toBe("p1,p3,p5,p7,p0,p8,p2,p4");
+    });
+
     test("errors, and what replicas get", () => {
       engine.set(Setting.Journal, 1);
       session.journalText();

@@ -79,6 +79,18 @@ for (const instance of await startEngines()) {
       expect(call("LRANGE", "sorted", 0, -1)).toEqual(["1", "20", "3"]);
     });
 
+    test("elements of equal weight come as Redis's sorts leave them", () => {
+      for (let i = 0; i < 9; i++) {
+        call("RPUSH", "nine", `p${i}`);
+        call("SET", `equal-p${i}`, i % 2);
+      }
+      const sort = (...options: (string | number)[]): string =>
+        String(call("SORT", "nine", "BY", "equal-*", "ALPHA", ...options));
+      expect(sort()).toBe("p0,p2,p4,p6,p8,p1,p3,p5,p7");
+      expect(sort("LIMIT", 3, 4)).toBe("p6,p0,p1,p5");
+      expect(sort("LIMIT", 0, 3, "DESC")).toBe("p5,p3,p7");
+    });
+
     test("errors", () => {
       const syntax = { error: "ERR syntax error" };
       expect(call("SORT", "list", "LIMIT", 1)).toEqual(syntax);
