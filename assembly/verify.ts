@@ -15,6 +15,7 @@ export {
 } from "./base/memory";
 export { initMemory, limitMemory } from "./base/pages";
 export { sha1Final, sha1Init, sha1Update } from "./base/sha1";
+export { arcSine, cosine, sine } from "./base/trigonometry";
 export { VERIFY } from "./config";
 export { checkDatabases } from "./keyspace/walk";
 export { crc16, keySlot } from "./protocol/crc16";

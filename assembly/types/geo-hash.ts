@@ -1,17 +1,15 @@
 /**
- * Geohashes of 52 bits and distances on a sphere: geohash.c and geohash_helper.c of Redis 7.0. The bits of a latitude
- * and a longitude, each a share of its range, stand in turn, the longitude's in the higher places.
+ * Geohashes of 52 bits, and searching an area by them: geohash.c and geohash_helper.c of Redis 7.0. The bits of a
+ * latitude and a longitude, each a share of its range, stand in turn, the longitude's in the higher places.
  */
+import { DEGREE, EARTH_RADIUS, exactDistance, isDoubtful, roughDistance } from "./geo-distance";
 
 export const LONGITUDE_MAX: f64 = 180;
 /** Where a map in Mercator's projection is a square. */
 export const LATITUDE_MAX: f64 = 85.05112878;
 export const STEP_MAX: u32 = 26;
-const EARTH_RADIUS: f64 = 6372797.560856;
 /** Half of the earth's circumference on that map, in meters. */
 const MERCATOR_MAX: f64 = 20037726.37;
-const PI: f64 = NativeMath.PI;
-const DEGREE: f64 = PI / 180;
 
 const LATITUDE_BITS: u64 = 0x5555555555555555;
 const LONGITUDE_BITS: u64 = 0xaaaaaaaaaaaaaaaa;
@@ -87,22 +85,6 @@ export function scoreBits(score: f64): u64 {
   return rest < half ? <u64>(<i64>rest) ^ ((<u64>1) << 63) : 0;
 }
 
-/** Distance between two latitudes, in meters. */
-function latitudeDistance(a: f64, b: f64): f64 {
-  return EARTH_RADIUS * abs(b * DEGREE - a * DEGREE);
-}
-
-/** Distance between two places, in meters: the haversine formula. */
-export function geoDistance(longitude1: f64, latitude1: f64, longitude2: f64, latitude2: f64): f64 {
-  const v = NativeMath.sin((longitude2 * DEGREE - longitude1 * DEGREE) / 2);
-  if (v == 0) return latitudeDistance(latitude1, latitude2);
-  const from = latitude1 * DEGREE;
-  const to = latitude2 * DEGREE;
-  const u = NativeMath.sin((to - from) / 2);
-  const a = u * u + NativeMath.cos(from) * NativeMath.cos(to) * v * v;
-  return 2 * EARTH_RADIUS * NativeMath.asin(sqrt(a));
-}
-
 /** The area that is searched; lengths in units of `unit` meters. */
 export class Shape {
   static longitude: f64 = 0;
@@ -112,20 +94,34 @@ export class Shape {
   static width: f64 = 0;
   static height: f64 = 0;
   static unit: f64 = 1;
-  /** From the center to the place that `contains` was asked about. */
+  /** From the center to the place that `contains` was asked about, roughly. */
   static distance: f64 = 0;
 
   /** Whether the place lies in the area. */
   static contains(longitude: f64, latitude: f64): bool {
+    const x = Shape.longitude;
+    const y = Shape.latitude;
     if (Shape.isBox) {
-      const across = geoDistance(longitude, latitude, Shape.longitude, latitude);
-      if (across > (Shape.width * Shape.unit) / 2) return false;
-      const along = geoDistance(longitude, latitude, longitude, Shape.latitude);
-      if (along > (Shape.height * Shape.unit) / 2) return false;
+      const across = (Shape.width * Shape.unit) / 2;
+      if (Shape.isFarther(longitude, latitude, x, latitude, across)) return false;
+      const along = (Shape.height * Shape.unit) / 2;
+      if (Shape.isFarther(longitude, latitude, longitude, y, along)) return false;
+      Shape.distance = roughDistance(x, y, longitude, latitude);
+      return true;
     }
-    Shape.distance = geoDistance(Shape.longitude, Shape.latitude, longitude, latitude);
-    // Written so that no number (of places on opposite sides of the earth) counts as inside, as in Redis.
-    return Shape.isBox || !(Shape.distance > Shape.radius * Shape.unit);
+    return !Shape.isFarther(x, y, longitude, latitude, Shape.radius * Shape.unit);
+  }
+
+  /** Whether two places are farther apart than `most`. No number (of opposite sides of the earth) is not, as in Redis. */
+  private static isFarther(x1: f64, y1: f64, x2: f64, y2: f64, most: f64): bool {
+    Shape.distance = roughDistance(x1, y1, x2, y2);
+    if (!isDoubtful(Shape.distance, most)) return Shape.distance > most;
+    return exactDistance(x1, y1, x2, y2) > most;
+  }
+
+  /** From the center to a place, to the last bit. */
+  static distanceTo(longitude: f64, latitude: f64): f64 {
+    return exactDistance(Shape.longitude, Shape.latitude, longitude, latitude);
   }
 }
 

@@ -31,8 +31,10 @@ import {
   replySyntaxError,
 } from "../protocol/reply";
 import { Z } from "../structures/sorted-set";
-import { Geo, geoDistance, geoEncode, LATITUDE_MAX, LONGITUDE_MAX, STEP_MAX } from "./geo-hash";
-import { Center, geoSearch } from "./geo-search";
+import { exactDistance } from "./geo-distance";
+import { Geo, geoEncode, LATITUDE_MAX, LONGITUDE_MAX, STEP_MAX } from "./geo-hash";
+import { Center } from "./geo-options";
+import { geoSearch } from "./geo-search";
 import { zAdd } from "./sorted-set";
 import { Opened, openKey } from "./sorted-set-key";
 
@@ -287,5 +289,5 @@ function geoDist(): void {
     return;
   }
   Geo.decode(Z.score);
-  replyDistance(geoDistance(longitude, latitude, Geo.longitude, Geo.latitude) / unit);
+  replyDistance(exactDistance(longitude, latitude, Geo.longitude, Geo.latitude) / unit);
 }

@@ -81,8 +81,8 @@ export function closeEntry(database: Database, slot: u32, e: usize): bool {
   return true;
 }
 
-/** Puts the set in hand, a new one, under the key of the argument, whatever that held. */
-export function storeSet(argument: u32, event: string): void {
+/** Puts the set in hand, a new one, under the key of the argument, whatever that held. True: it held something. */
+export function storeSet(argument: u32, event: string): bool {
   const database = currentDatabase();
   const key = Arg.ptr(argument);
   const length = Arg.length(argument);
@@ -104,6 +104,7 @@ export function storeSet(argument: u32, event: string): void {
     setPointer(target, Z.encoding, Z.ptr);
   }
   notify(Notify.SortedSet, event, database.index, key, length);
+  return e != 0;
 }
 
 /** Deletes the key of the argument, where an empty result was to be stored; false: there was none. */

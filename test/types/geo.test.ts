@@ -57,6 +57,72 @@ for (const instance of await startEngines()) {
       expect(call("EXISTS", "to")).toBe(0);
     });
 
+    test("stored distances are to the last bit those of redis-server on Linux", () => {
+      const pairs: [number, number, number, number, number][] = [
+        [-35, -24, 87, -22, 11928.665815402808],
+        [66, 57, -73, -33, 15935.827472503976],
+        [119, -3, -20, 39, 14261.185722532413],
+        [-102, 12, 25, -23, 14297.392989589312],
+        [-124, 27, 73, -53, 16804.965150534823],
+        [108, 1, -111, 17, 15300.178244582125],
+      ];
+      for (const [x1, y1, x2, y2, distance] of pairs) {
+        call("GEOADD", "pair", x1, y1, "a", x2, y2, "b");
+        const all = ["FROMMEMBER", "a", "BYRADIUS", 30_000, "km", "STOREDIST"];
+        expect(call("GEOSEARCHSTORE", "to", "pair", ...all)).toBe(2);
+        expect(Number(call("ZSCORE", "to", "b"))).toBe(distance);
+      }
+      call("GEOADD", "opposite", 108.69632726008832, 51.8757934811878, "a");
+      call("GEOADD", "opposite", 108.69632726008832 - 180, -51.8757934811878, "b");
+      expect(call("GEODIST", "opposite", "a", "b")).toBe("20020733.8101");
+    });
+
+    test("replicas get distances, not the command that computes them", () => {
+      const distance = "166.27415156960032";
+      const member = (score: string, name: string): string =>
+        `$${score.length}\r\n${score}\r\n$${name.length}\r\n${name}\r\n`;
+      const pair = member("0", "Palermo") + member(distance, "Catania");
+      const zadd = `*6\r\n$4\r\nZADD\r\n$1\r\nd\r\n${pair}`;
+      const found = ["FROMMEMBER", "Palermo", "BYRADIUS", 200, "km", "STOREDIST"];
+      engine.set(Setting.Journal, 1);
+      session.journalText();
+      call("GEOSEARCHSTORE", "d", "k", ...found);
+      const first = session.journalText();
+      expect(first).toEndWith(zadd);
+      expect(first).not.toContain("DEL");
+      call("GEORADIUSBYMEMBER", "k", "Palermo", 200, "km", "STOREDIST", "d");
+      expect(session.journalText()).toBe(
+        `*1\r\n$5\r\nMULTI\r\n*2\r\n$3\r\nDEL\r\n$1\r\nd\r\n${zadd}*1\r\n$4\r\nEXEC\r\n`,
+      );
+      call("GEOSEARCHSTORE", "d", "none", ...found);
+      expect(session.journalText()).toBe("*2\r\n$3\r\nDEL\r\n$1\r\nd\r\n");
+      call("GEOSEARCHSTORE", "d", "k", ...found.slice(0, -1));
+      expect(session.journalText()).toContain("GEOSEARCHSTORE");
+      // More members than one command takes.
+      const many = Array.from({ length: 2500 }, (_, at) => [at / 100, 1, `m${at}`]).flat();
+      call("GEOADD", "many", ...many);
+      session.journalText();
+      call(
+        "GEOSEARCHSTORE",
+        "d",
+        "many",
+        "FROMLONLAT",
+        1,
+        1,
+        ...found.slice(2, 3),
+        9999,
+        "km",
+        "STOREDIST",
+      );
+      const parts = session.journalText().split("ZADD");
+      expect(parts.length).toBe(4);
+      for (let at = 0; at < 2500; at++) {
+        expect(parts.some((part) => part.includes(`\r\nm${at}\r\n`))).toBe(true);
+      }
+      engine.set(Setting.Journal, 0);
+      expect(sound(instance)).toBe(true);
+    });
+
     test("places equally far come as Redis's sorts leave them", () => {
       for (let i = 0; i < 9; i++) call("GEOADD", "same", i % 2, 0, `p${i}`);
       const search = (...options: (string | number)[]): string =>
