@@ -13,6 +13,7 @@ describeWithRedis("writes of all types, replicated", () => {
       `${realPrimary ? "redis-server" : "Atoll"} and both kinds of replica agree (seed ${seed})`,
       async () => {
         const result = await runConvergence({ seed, commands: COMMANDS, every: 5000, realPrimary });
+        expect(result.difference).toBe("");
         expect(result.differedAfter).toBeUndefined();
         expect(new Set(result.digests).size).toBe(1);
         expect(result.dirty).toBeGreaterThan(COMMANDS / 10);
