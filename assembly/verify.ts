@@ -17,7 +17,7 @@ export { initMemory, limitMemory } from "./base/pages";
 export { sha1Final, sha1Init, sha1Update } from "./base/sha1";
 export { arcSine, cosine, sine } from "./base/trigonometry";
 export { VERIFY } from "./config";
-export { checkDatabases } from "./keyspace/walk";
+export { checkDatabases } from "./keyspace/check";
 export { crc16, keySlot } from "./protocol/crc16";
 export { parseDouble, parsedDouble, writeDouble, writeDouble17 } from "./protocol/double";
 export { globMatch } from "./protocol/glob";
@@ -60,9 +60,6 @@ export {
   newListpack,
 } from "./structures/listpack";
 export { lpEntryBytes, lpEquals } from "./structures/listpack-element";
-export { checkLists } from "./types/check-list";
-export { checkSortedSets } from "./types/check-sorted-set";
-export { checkStreams } from "./types/check-stream";
 
 /** High half of the identifier that the last search or step in a tree has come to. */
 export function treeHigh(): u64 {

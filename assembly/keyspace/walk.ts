@@ -1,30 +1,12 @@
 /**
- * Walking databases: slot by slot, by hash as SCAN does, at random, and to free or to check all there is. The layout
+ * Walking databases: slot by slot, by hash as SCAN does, at random, and to free all there is. The layout
  * of tables and buckets stands in database.ts.
  */
-import { Stat, ValueType } from "../abi";
+import { Stat } from "../abi";
 import { free } from "../base/memory";
 import { randomBelow } from "../base/random";
 import { Stats } from "../base/stats";
-import { checkHash } from "../structures/hash-check";
-import { NEVER } from "../structures/hash-table";
-import { hashNextExpiry } from "../structures/hash-value";
-import { checkSet } from "../structures/set-value";
-import {
-  BUCKET,
-  countDatabases,
-  Database,
-  databaseAt,
-  databaseExists,
-  fieldTick,
-  find,
-  Hash,
-  OVERFLOW_STUCK,
-  SLOT_COUNT,
-  SlotTable,
-  TAG_MASK,
-  WIDTH,
-} from "./database";
+import { BUCKET, Database, Hash, SLOT_COUNT, SlotTable, TAG_MASK, WIDTH } from "./database";
 import { Entry, freeEntry } from "./entry";
 
 /** The first slot from `slot` on that holds keys, or `SLOT_COUNT`. */
@@ -185,90 +167,4 @@ function freeBuckets(database: Database, slot: u32, budget: u32): u32 {
   const word = database.occupied + ((<usize>slot >> 5) << 2);
   store<u32>(word, load<u32>(word) & ~(1 << (slot & 31)));
   return freed;
-}
-
-/** The marks of one table's buckets: which entries expire, and how many were passed on to later buckets. */
-function checkBuckets(table: SlotTable): bool {
-  const count = table.bucketCount;
-  for (let index: u32 = 0; index < count; index++) {
-    const bucket = table.buckets + <usize>index * BUCKET;
-    let passed: u32 = 0;
-    let expiring: u32 = 0;
-    for (let at: u32 = 0; at < WIDTH; at++) {
-      const tag = <u32>load<u8>(bucket + at);
-      if (tag == 0) continue;
-      const e = load<usize>(bucket + 16 + ((<usize>at) << 2));
-      if (Hash.tag(Hash.of(Entry.keyPtr(e), Entry.keyLength(e))) != tag) return false;
-      if (Entry.expires(e)) expiring |= 1 << at;
-    }
-    if (expiring != <u32>load<u16>(bucket, 12)) return false;
-    SlotWalk.start(table);
-    for (let e = SlotWalk.next(); count <= 64 && e != 0; e = SlotWalk.next()) {
-      const home = Hash.home(Hash.of(Entry.keyPtr(e), Entry.keyLength(e)), count);
-      const here = SlotWalk.index;
-      // The entry passed this bucket on its way from home to where it stands.
-      const distance = here >= home ? here - home : here + count - home;
-      const mine = index >= home ? index - home : index + count - home;
-      if (mine < distance) passed++;
-    }
-    const overflow = <u32>load<u8>(bucket, 14);
-    if (count <= 64 && overflow < OVERFLOW_STUCK && overflow != passed) return false;
-  }
-  return true;
-}
-
-/** `checkDatabase` of all. */
-export function checkDatabases(): bool {
-  for (let index: u32 = 0; index < countDatabases(); index++) {
-    if (databaseExists(index) && !checkDatabase(databaseAt(index))) return false;
-  }
-  return true;
-}
-
-/** The hash itself, and that slot and database know of the first of its fields to expire. */
-function checkHashEntry(database: Database, slot: u32, e: usize): bool {
-  if (!checkHash(Entry.encoding(e), Entry.pointer(e))) return false;
-  const at = hashNextExpiry(Entry.encoding(e), Entry.pointer(e));
-  if (at == NEVER) return true;
-  const ofSlot = database.factsOf(slot).fieldExpiry;
-  if (ofSlot == 0 || ofSlot > fieldTick(at)) return false;
-  return database.fieldExpiry != 0 && database.fieldExpiry <= ofSlot;
-}
-
-/** Walks everything: counts, bits, tags, home buckets and the search for each key must agree. */
-export function checkDatabase(database: Database): bool {
-  let keys: u32 = 0;
-  let expires: u32 = 0;
-  for (let group: u32 = 0; group < SLOT_COUNT >> 7; group++) {
-    let used: u32 = 0;
-    for (let at: u32 = 0; at < 128; at++) used += database.factsOf((group << 7) + at).used;
-    if (used != load<u32>(database.groups + ((<usize>group) << 2))) return false;
-  }
-  for (let slot: u32 = 0; slot < SLOT_COUNT; slot++) {
-    const table = database.table(slot);
-    const facts = database.factsOf(slot);
-    const bit = (load<u32>(database.occupied + ((<usize>slot >> 5) << 2)) >> (slot & 31)) & 1;
-    if ((bit == 1) != facts.used > 0) return false;
-    if ((table.buckets == 0) != (table.bucketCount == 0)) return false;
-    let used: u32 = 0;
-    let expiring: u32 = 0;
-    SlotWalk.start(table);
-    for (let e = SlotWalk.next(); e != 0; e = SlotWalk.next()) {
-      used++;
-      if (Entry.expires(e)) {
-        expiring++;
-        if (<f64>Entry.expireAt(e) < facts.nextExpiry) return false;
-      }
-      if (find(database, slot, Entry.keyPtr(e), Entry.keyLength(e)) != e) return false;
-      if (Entry.type(e) == <u32>ValueType.Hash && !checkHashEntry(database, slot, e)) return false;
-      if (Entry.type(e) == <u32>ValueType.Set && !checkSet(Entry.encoding(e), Entry.pointer(e))) {
-        return false;
-      }
-    }
-    if (used != facts.used || expiring != facts.expires) return false;
-    if (!checkBuckets(table)) return false;
-    keys += used;
-    expires += expiring;
-  }
-  return keys == database.keys && expires == database.expires;
 }

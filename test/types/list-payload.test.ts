@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { seeded } from "../assembly/load.ts";
-import { type Reply, Session, startEngines } from "../engine/harness.ts";
+import { type Reply, Session, sound, startEngines } from "../engine/harness.ts";
 import { signed } from "../engine/payload.ts";
 import { testWithRedis } from "../support/oracle.ts";
 import { startServer } from "../support/server.ts";
-import { allSound, asSent, limit, limits, randomCommand, randomWord } from "./list-support.ts";
+import { asSent, limit, limits, randomCommand, randomWord } from "./list-support.ts";
 
 /** Payloads of lists: what DUMP writes, what RESTORE takes and refuses. */
 
@@ -37,13 +37,13 @@ for (const instance of await startEngines()) {
         taken++;
         expect((session.call("lrange", "r", 0, -1) as Reply[]).length).toBeGreaterThan(0);
         if (taken % 200 === 0) {
-          expect(allSound(instance), `seed ${seed}, round ${i}`).toBe(true);
+          expect(sound(instance), `seed ${seed}, round ${i}`).toBe(true);
         }
       }
       expect(taken).toBeGreaterThan(rounds / 40);
       session.call("flushall");
       limit(instance, -2);
-      expect(allSound(instance)).toBe(true);
+      expect(sound(instance)).toBe(true);
     }, 600_000);
 
     test("what earlier versions wrote", () => {

@@ -1,11 +1,6 @@
-/** What the tests of lists share: settings, soundness, random commands. */
+/** What the tests of lists share: settings and random commands. */
 import { Setting } from "../../assembly/settings.ts";
-import { entry } from "../assembly/load.ts";
-import { type Instance, sound } from "../engine/harness.ts";
-
-export function allSound(instance: Instance): boolean {
-  return sound(instance) && entry(instance.build, "checkLists")() === 1;
-}
+import type { Instance } from "../engine/harness.ts";
 
 export function limit(instance: Instance, fill: number, packedThreshold = 0): void {
   instance.engine.set(Setting.ListMaxListpackSize, fill);

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { Setting } from "../../assembly/settings.ts";
 import { entry, seeded } from "../assembly/load.ts";
-import { type Reply, Session, startEngines } from "../engine/harness.ts";
-import { allSound, asSent, limit, limits, randomCommand } from "./list-support.ts";
+import { type Reply, Session, sound, startEngines } from "../engine/harness.ts";
+import { asSent, limit, limits, randomCommand } from "./list-support.ts";
 
 /** List commands, `assembly/types/list.ts`; the replies are those of redis-server 7.0.15. */
 
@@ -296,7 +296,7 @@ for (const instance of await startEngines()) {
           const expected = model.call(args);
           const reply = session.call(...asSent(args)) as Reply;
           const same = JSON.stringify(reply) === JSON.stringify(expected);
-          if (!same || (i % 50 === 0 && !allSound(instance))) {
+          if (!same || (i % 50 === 0 && !sound(instance))) {
             const text = args.map((arg) => arg.slice(0, 40)).join(" ");
             throw new Error(`seed ${seed}, fill ${fill}, command ${i}: ${text}`);
           }
@@ -305,7 +305,7 @@ for (const instance of await startEngines()) {
       }
       limit(instance, -2);
       session.call("flushall");
-      expect(allSound(instance)).toBe(true);
+      expect(sound(instance)).toBe(true);
     });
 
     test("long lists: pushed, read, trimmed and freed in slices", () => {
@@ -316,7 +316,7 @@ for (const instance of await startEngines()) {
       }
       expect(session.call("lindex", "long", 10_000)).toBe("element 0");
       expect((session.call("lrange", "long", 5_000, 15_000) as Reply[]).length).toBe(10_001);
-      expect(allSound(instance)).toBe(true);
+      expect(sound(instance)).toBe(true);
       // 17 bytes an element and their nodes: some slack at both ends.
       expect(used() - before).toBeLessThan(20_000 * 18);
       for (let i = 0; i < 9_000; i++) session.call(i % 2 === 0 ? "lpop" : "rpop", "long");
@@ -324,7 +324,7 @@ for (const instance of await startEngines()) {
       expect(session.call("llen", "long")).toBe(10_980);
       expect(session.call("unlink", "long")).toBe(1);
       while (engine.reclaim(3) > 0);
-      expect(allSound(instance)).toBe(true);
+      expect(sound(instance)).toBe(true);
     });
   });
 }

@@ -96,7 +96,7 @@ describeWithRedis("small sorted sets beside redis-server", () => {
             }
           }
           for (const { instance } of sessions) {
-            expect(entry(instance.build, "checkSortedSets")()).toBe(1);
+            expect(entry(instance.build, "checkDatabases")()).toBe(1);
             expect(entry(instance.build, "checkMemory")()).toBe(1);
           }
         }
