@@ -73,6 +73,10 @@ export function dictAt(): u64 {
 export function dictCursor(): u64 {
   return Dict.cursor;
 }
+/** Counted in the build with assertions only. */
+export function dictPlaced(): u32 {
+  return Dict.placed;
+}
 
 export {
   checkTree,

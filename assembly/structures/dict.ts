@@ -3,9 +3,10 @@
  * {u32 key length, ..., key bytes at the table's key offset}; the table keeps addresses only.
  *
  * Extendible hashing: a directory, indexed by the top bits of a record's position, of segments that hold up to some
- * 2 000 records. A full segment grows by half and, at its largest, is split in two; the directory doubles when a
- * segment that has a cell of its own is split. So no insert moves more than one segment's records. A small table is a
- * single segment, whose cell stands in the table itself.
+ * 1 000 to 2 000 records, each with a limit of its own. A full segment grows and, at its limit, is split in two; the
+ * directory doubles when a segment that has a cell of its own is split. So no insert moves more than one segment's
+ * records, and of many inserts in a row few move any, whatever size the table has come to. A small table is a single
+ * segment, whose cell stands in the table itself.
  *
  * A segment is a row of 64-byte buckets as in keyspace/database.ts: home bucket by position, 12 tags compared at once,
  * full buckets pass records on and count them. Buckets and segments stand in order of position, which is what lets
@@ -24,6 +25,7 @@
 import { bytesEqual } from "../base/bytes";
 import { hash32, hashSeed } from "../base/hash";
 import { alloc, canAllocate, free, roundedSize, usableSize } from "../base/memory";
+import { VERIFY } from "../config";
 
 const HEADER: usize = 16;
 export const BUCKET: usize = 64;
@@ -34,6 +36,8 @@ export const OVERFLOW_STUCK: u32 = 255;
 /** Buckets of the largest segment: 12 KiB, an allocation class. */
 const SEGMENT_BUCKETS: u32 = 192;
 const SEGMENT_CELLS: u32 = 2304;
+/** Records of the smallest segment that is split; twice as many, 7/8 of its places, fill the largest. */
+const SEGMENT_LIMIT_MIN: u32 = 1008;
 /** Neighbours with no more records than this together become one segment. */
 const MERGE_MAX: u32 = 512;
 /** 2^20 segments hold more records than 4 GiB can; beyond that, segments may be of any size. */
@@ -53,6 +57,8 @@ export class Dict {
   /** The cell in a bucket that holds the record just found, and the bucket's number. */
   static found: usize = 0;
   static bucket: u32 = 0;
+  /** For tests: records put into a bucket so far, new ones and moved ones. */
+  static placed: u32 = 0;
 
   @inline static depth(d: usize): u32 {
     return load<u8>(d, 13);
@@ -167,7 +173,7 @@ export function dictReplaceFound(_d: usize, record: usize): void {
 export function dictInsertSearched(d: usize, record: usize): void {
   let cell = Cell.of(d, Dict.position);
   let used = Cell.used(cell);
-  while (isFull(cell, used)) {
+  while (isFull(cell, used) || isLarge(cell, used, Dict.position)) {
     // At the end of memory a table goes on as long as it has a free place.
     const room = used < Cell.count(cell) * WIDTH;
     if (room && !canAllocate(<usize>Cell.count(cell) * BUCKET * 2 + growthOf(d, cell))) break;
@@ -186,15 +192,33 @@ function isFull(cell: usize, used: u32): bool {
   return used * 8 >= count * WIDTH * 7 && (count != 1 || used == WIDTH);
 }
 
+/**
+ * Whether the segment is to be split. Segments of one size would all be split while a table grows by a few per cent, and
+ * an insert then would cost ten times as much as before. So each has a limit of its own, by its place, between half of
+ * the largest size and that: at any time as many are close to their limit as at any other.
+ */
+function isLarge(cell: usize, used: u32, position: u32): bool {
+  if (used < SEGMENT_LIMIT_MIN) return false;
+  const depth = Cell.depth(cell);
+  return depth < DEPTH_MAX && used >= limitOf(depth, position);
+}
+
+function limitOf(depth: u32, position: u32): u32 {
+  const number: u32 = depth == 0 ? 0 : position >> (32 - depth);
+  const spread = ((number ^ (depth << 24)) * 0x9e3779b1) >> 24;
+  // As evenly in the logarithm as a table grows.
+  return (SEGMENT_LIMIT_MIN * 512) / (256 + spread);
+}
+
 /** Bytes that the directory takes when the segment is split. */
 function growthOf(d: usize, cell: usize): usize {
   const depth = Dict.depth(d);
-  if (Cell.count(cell) < SEGMENT_BUCKETS || Cell.depth(cell) < depth) return 0;
-  return ((<usize>16) << depth) + 8;
+  return Cell.depth(cell) < depth ? 0 : ((<usize>16) << depth) + 8;
 }
 
 /** Writes the record into the first bucket with room, counting overflow on the way. */
 function place(cell: usize, record: usize, position: u32, tag: u32): void {
+  if (VERIFY) Dict.placed++;
   const count = Cell.count(cell);
   const buckets = Cell.buckets(cell);
   let index = Cell.home(position, Cell.depth(cell), count);
@@ -224,16 +248,28 @@ function countFor(records: u32): u32 {
   return roundCount(min((records * 5) / 42 + 1, SEGMENT_BUCKETS));
 }
 
+/** As `countFor`, in a segment that will be split at `limit` records: room for all of them, or to grow once before. */
+function countUpTo(records: u32, limit: u32): u32 {
+  if (limit > records * 2) return countFor(records + (records >> 3));
+  return roundCount(min((limit * 2) / 21 + 1, SEGMENT_BUCKETS));
+}
+
 function grow(d: usize, position: u32): void {
   const cell = Cell.of(d, position);
   const count = Cell.count(cell);
-  if (count >= SEGMENT_BUCKETS && Cell.depth(cell) < DEPTH_MAX) {
+  const full = count >= SEGMENT_BUCKETS && Cell.depth(cell) < DEPTH_MAX;
+  if (full || isLarge(cell, Cell.used(cell), position)) {
     if (Cell.depth(cell) == Dict.depth(d)) doubleDirectory(d);
     split(d, position);
     return;
   }
   const larger = count < 2 ? count + 1 : count + ((count + 1) >> 1);
-  resizeSegment(d, position, count < SEGMENT_BUCKETS ? min(larger, SEGMENT_BUCKETS) : larger);
+  if (count >= SEGMENT_BUCKETS) resizeSegment(d, position, larger);
+  else if (larger <= SEGMENT_LIMIT_MIN / 12) resizeSegment(d, position, larger);
+  else {
+    const limit = limitOf(Cell.depth(cell), position);
+    resizeSegment(d, position, max(countUpTo(Cell.used(cell), limit), count + 1));
+  }
 }
 
 /** Points all cells of the segment that `position` is in at other buckets. */
@@ -282,31 +318,56 @@ function split(d: usize, position: u32): void {
   const used = Cell.used(cell);
   const depth = Cell.depth(cell) + 1;
   const bit = (<u32>1) << (32 - depth);
-  const upper = countUpper(d, old, oldCount, bit);
-  const lowerCount = countFor(used - upper);
-  const upperCount = countFor(upper);
+  const upper = notePositions(d, old, oldCount, bit);
+  const lowerCount = countUpTo(used - upper, limitOf(depth, position & ~bit));
+  const upperCount = countUpTo(upper, limitOf(depth, position | bit));
   setCells(d, position & ~bit, depth, newBuckets(lowerCount), lowerCount);
   setCells(d, position | bit, depth, newBuckets(upperCount), upperCount);
-  moveRecords(d, old, oldCount);
-  Cell.setUsed(Cell.of(d, position & ~bit), used - upper);
-  Cell.setUsed(Cell.of(d, position | bit), upper);
+  const lowerCell = Cell.of(d, position & ~bit);
+  const upperCell = Cell.of(d, position | bit);
+  divide(old, oldCount, bit, lowerCell, upperCell);
+  Cell.setUsed(lowerCell, used - upper);
+  Cell.setUsed(upperCell, upper);
   free(old);
   if (depth == Dict.depth(d)) addDeepest(d, 2);
 }
 
-/** Records whose position has the bit. */
-function countUpper(d: usize, buckets: usize, count: u32, bit: u32): u32 {
+/** Positions of a segment's records, in order of their places. */
+const positions: usize = memory.data(2304 * 4, 16);
+if (SEGMENT_CELLS != 2304) ERROR("positions must hold those of the largest segment");
+
+/** Fills `positions`; answers how many have the bit. */
+function notePositions(d: usize, buckets: usize, count: u32, bit: u32): u32 {
   let upper: u32 = 0;
+  let at = positions;
   for (let index: u32 = 0; index < count; index++) {
     const bucket = buckets + <usize>index * BUCKET;
     let taken = <u32>i8x16.bitmask(v128.load(bucket)) & TAG_MASK;
-    while (taken != 0) {
+    for (; taken != 0; taken &= taken - 1) {
       const record = load<usize>(bucket + 16 + ((<usize>ctz(taken)) << 2));
-      if ((Dict.positionOf(d, record) & bit) != 0) upper++;
-      taken &= taken - 1;
+      const position = Dict.positionOf(d, record);
+      if ((position & bit) != 0) upper++;
+      store<u32>(at, position);
+      at += 4;
     }
   }
   return upper;
+}
+
+/** Puts records, whose positions are noted, into the one segment or the other. */
+function divide(buckets: usize, count: u32, bit: u32, lower: usize, upper: usize): void {
+  let at = positions;
+  for (let index: u32 = 0; index < count; index++) {
+    const bucket = buckets + <usize>index * BUCKET;
+    let taken = <u32>i8x16.bitmask(v128.load(bucket)) & TAG_MASK;
+    for (; taken != 0; taken &= taken - 1) {
+      const column = <usize>ctz(taken);
+      const position = load<u32>(at);
+      const record = load<usize>(bucket + 16 + (column << 2));
+      place((position & bit) != 0 ? upper : lower, record, position, load<u8>(bucket + column));
+      at += 4;
+    }
+  }
 }
 
 function addDeepest(d: usize, change: i32): void {

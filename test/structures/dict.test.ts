@@ -314,3 +314,25 @@ test("filling one table in the order of another is no slower for it", () => {
   table.free();
   copy.free();
 });
+
+test("no stretch of inserts moves many more records than another", () => {
+  // Only this build counts them.
+  const build = builds.find(({ name }) => name.includes("verify")) as Build;
+  const table = new Table(build);
+  const stretches: { readonly at: number; readonly perInsert: number }[] = [];
+  const [first, last] = [8_000, 130_000];
+  for (let count = 0, next = first; count < last; ) {
+    const [from, before] = [count, entry(build, "dictPlaced")() >>> 0];
+    // A table of segments that are split at one size moves nearly all its records within a stretch like this.
+    next = Math.ceil(next * 1.05);
+    for (; count < next; count++) table.set(`member:${count}`, count);
+    const placed = (entry(build, "dictPlaced")() >>> 0) - before;
+    if (from > 0) stretches.push({ at: from, perInsert: placed / (count - from) });
+  }
+  const worst = stretches.reduce((a, b) => (b.perInsert > a.perInsert ? b : a));
+  const mean = stretches.reduce((sum, { perInsert }) => sum + perInsert, 0) / stretches.length;
+  expect(mean).toBeLessThan(4);
+  expect({ worst, fair: worst.perInsert < 8 }).toEqual({ worst, fair: true });
+  expect(table.sound()).toBe(true);
+  table.free();
+}, 60_000);
