@@ -218,7 +218,7 @@ export const genericCommands: readonly Weighted[] = [
   [5, scanCommand],
   [4, ({ values: v }) => [v.word("dbsize")]],
   [0.4, ({ values: v, prng }) => [v.word("flushdb"), ...flushMode(prng)]],
-  [0.2, ({ values: v, prng }) => [v.word("flushall"), ...flushMode(prng)]],
+  [0.4, ({ values: v, prng }) => [v.word("flushall"), ...flushMode(prng)]],
   [3, ({ values: v }) => [v.word("select"), v.database()]],
   [2, ({ values: v }) => [v.word("swapdb"), v.database(), v.database()]],
   [8, objectCommand],

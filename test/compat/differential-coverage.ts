@@ -50,7 +50,8 @@ export class Coverage {
       row.subcommands.length > 0 ? row.subcommands : [row],
     );
     return rows
-      .filter(({ since, host }) => isOf70(since) && (of === "all" || !host))
+      .filter(({ since }) => isOf70(since))
+      .filter(({ host, group }) => of === "all" || (!host && group !== "cluster"))
       .map(({ fullName }) => fullName)
       .filter((name) => leftOut[name] === undefined && !this.met.has(name));
   }
