@@ -19,6 +19,7 @@ import { HostCall, type Later } from "./call.ts";
 import { type Client, ClientState } from "./client.ts";
 import { takeKeyEvents } from "./key-events.ts";
 import type { Node } from "./node.ts";
+import { isBehindReply } from "./notification-order.ts";
 import { QuickCalls, quickMicroseconds, sampleEvery, timedCallsMin } from "./quick-calls.ts";
 import { redactedArguments } from "./redact.ts";
 import { commandsIn } from "./slowlog.ts";
@@ -318,9 +319,13 @@ export class Execution {
   takeOut(client: Client): void {
     const { engine } = this;
     if (engine.journalLength > 0) this.node.noteJournal();
-    if (engine.eventsLength > 0) this.takeEvents();
+    if (engine.eventsLength > 0) this.takeEvents(client);
+    if (engine.replyLength > 0) this.sendOut(client);
+  }
+
+  private sendOut(client: Client): void {
+    const { engine } = this;
     const length = engine.replyLength;
-    if (length === 0) return;
     if (this.node.publisher.hasWaiting) this.node.publisher.flushTo(client);
     if (client.kind === "replica") this.refuseReplica(client);
     else if (!client.closed) {
@@ -332,12 +337,24 @@ export class Execution {
     engine.replyTaken();
   }
 
-  /** What happened to keys since the last time: for clients that wait for them, and for subscribers. */
-  takeEvents(): void {
-    const { blocked, publisher } = this.node;
-    takeKeyEvents(this.engine, {
+  /**
+   * What happened to keys since the last time: for clients that wait for them, and for subscribers. `client`: its replies
+   * are about to be sent, and some of what it hears of its own command stands behind the reply.
+   */
+  takeEvents(client?: Client): void {
+    const { engine, node } = this;
+    const { blocked, publisher } = node;
+    const hears = client?.kind === "pubsub" && engine.frameWord(Frame.InsideExec) === 0;
+    const id = hears ? engine.clientWord(client.handle, Field.LastCommandId) : Command.None;
+    takeKeyEvents(engine, {
       onReady: (database, key) => blocked.noteReady(database, key),
-      onNotify: (database, key, _kind, event) => publisher.notify(database, key, event),
+      onNotify: (database, key, _kind, event) => {
+        if (hears && engine.replyLength > 0) {
+          const firstByte = engine.memory.bytes[engine.replyAddress] as number;
+          if (isBehindReply(id, event, firstByte)) this.sendOut(client);
+        }
+        publisher.notify(database, key, event);
+      },
     });
   }
 

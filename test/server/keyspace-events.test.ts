@@ -329,7 +329,7 @@ describeWithTools(["redis-server"], "keyspace notifications equal redis-server's
     expect(ours).toEqual(theirs as string[]);
   }, 20_000);
 
-  test("a subscriber hears of its own commands before their replies", async () => {
+  test("a subscriber hears of its own commands in order with their replies", async () => {
     const heard = await Promise.all(
       servers.map(async (server) => {
         const client = new RawConnection();
@@ -350,6 +350,45 @@ describeWithTools(["redis-server"], "keyspace notifications equal redis-server's
       }),
     );
     expect(heard[0]).toBe(heard[1] as string);
+  });
+
+  test("which commands tell a subscriber of themselves behind their reply", async () => {
+    const script = `
+      SET a 1; SET a 1 GET; SET new 1 GET; GETSET a 2; GETSET fresh 1; APPEND a x; GETEX a EX 100; GETEX a PERSIST;
+      GETEX a EXAT 1; GETDEL new; SETEX a 9 1; MSET a 1 b 2; INCR n; INCRBYFLOAT n 1.5; SETBIT bits 1 1;
+      BITFIELD bits SET u8 0 1; BITFIELD field SET u8 0 1; EXPIRE a 100; PEXPIREAT a 99999999999999; PERSIST a;
+      EXPIREAT a 1; RENAME b c; COPY c d; DEL c d; RPUSH l 1 2 3 4 5 6 7 8 9; LPUSH l 0; LPUSHX l 0; RPUSHX l 9;
+      LINSERT l BEFORE 5 4; LSET l 0 x; LTRIM l 0 8; LREM l 1 3; LPOP l; RPOP l 2; LMPOP 1 l LEFT; LMOVE l m LEFT RIGHT;
+      RPOPLPUSH l m; BLMOVE l m LEFT LEFT 0; BRPOPLPUSH l m 0; BLPOP m 0; BRPOP m 0; BLMPOP 0 1 m LEFT; LPOP m;
+      RPUSH one 1; LMOVE one one LEFT LEFT; LPOP one; SADD s 1; SPOP s; SADD s 1 2 3; SMOVE s t 1; SREM s 2;
+      SINTERSTORE u s s; SUNIONSTORE u s t; SDIFFSTORE u s t; SINTERSTORE u s none; SPOP s 9; HSET h a 1 b 2;
+      HSETNX h c 3; HMSET h d 4; HINCRBY h a 1; HINCRBYFLOAT h a 1.5; HDEL h a b c d; ZADD z 1 a 2 b 3 c;
+      ZADD z INCR 1 a; ZINCRBY z 1 a; ZREM z a; ZREMRANGEBYRANK z 0 0; ZADD y 1 a; ZUNIONSTORE x 1 y;
+      ZINTERSTORE x 2 y z; ZDIFFSTORE x 1 y; ZRANGESTORE x y 0 -1;
+      ZRANGESTORE x none 0 -1; SORT t STORE x; SORT none STORE x; ZUNIONSTORE x 1 y; ZDIFFSTORE x 1 none; GEOADD g 1 1 a;
+      GEOSEARCHSTORE f none FROMLONLAT 1 1 BYRADIUS 9 km;
+      GEOSEARCHSTORE f g FROMMEMBER a BYRADIUS 9 km; PFADD p a; XADD xs 1-1 a 1; XADD xs MAXLEN 1 2-1 a 1;
+      XGROUP CREATE xs gr 0; XGROUP CREATE new gr 0 MKSTREAM; XGROUP CREATECONSUMER xs gr c; XGROUP SETID xs gr 0;
+      XGROUP DELCONSUMER xs gr c; XGROUP DESTROY xs gr; XSETID xs 9-1; XDEL xs 2-1; XTRIM xs MAXLEN 0; FLUSHDB`;
+    const heard = await Promise.all(
+      servers.map(async (server) => {
+        const control = await server.connect();
+        await control.must("FLUSHALL");
+        const settings = String(await control.must("CONFIG", "GET", "notify-keyspace-events"));
+        await control.must("CONFIG", "SET", "notify-keyspace-events", "AKEn");
+        const client = new RawConnection();
+        await client.open(server.port);
+        await client.say("HELLO 3");
+        await client.say("PSUBSCRIBE __keyevent*");
+        const text = await client.sayAll(script.split(";").map((line) => line.trim()));
+        client.close();
+        await control.must("CONFIG", "SET", "notify-keyspace-events", settings.split(",")[1] ?? "");
+        control.close();
+        return text.replaceAll("\r\n", "|").replaceAll(">4|", "\n>4|").split("\n");
+      }),
+    );
+    expect(heard[0]).toEqual(heard[1] as string[]);
+    expect(heard[0]?.length).toBeGreaterThan(100);
   });
 });
 
