@@ -40,6 +40,7 @@ export {
   dictTakeAny,
 } from "./structures/dict";
 export { checkDict } from "./structures/dict-check";
+export { countNameUses } from "./structures/field-names";
 export {
   checkListpack,
   lpAppend,

@@ -1,6 +1,6 @@
 /** The invariant walk of databases and of all that their keys hold, for tests. */
 import { ValueType } from "../abi";
-import { checkHash } from "../structures/hash-check";
+import { beginHashes, checkHash, checkNames } from "../structures/hash-check";
 import { NEVER } from "../structures/hash-table";
 import { hashNextExpiry } from "../structures/hash-value";
 import { checkQuicklist } from "../structures/quicklist";
@@ -124,8 +124,9 @@ function checkDatabase(database: Database): bool {
 
 /** `checkDatabase` of all. */
 export function checkDatabases(): bool {
+  beginHashes();
   for (let index: u32 = 0; index < countDatabases(); index++) {
     if (databaseExists(index) && !checkDatabase(databaseAt(index))) return false;
   }
-  return true;
+  return checkNames();
 }

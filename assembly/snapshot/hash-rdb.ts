@@ -13,7 +13,15 @@ import { canAllocate, free } from "../base/memory";
 import { Setting } from "../settings";
 import { Dict, dictFind, dictInsertSearched, dictNew, dictNext } from "../structures/dict";
 import { Hash, HashText, hashToTable } from "../structures/hash-fields";
-import { Packed, widthOf } from "../structures/hash-packed";
+import {
+  hasNames,
+  isPacked,
+  Packed,
+  plainListpack,
+  plainRoom,
+  widthOf,
+  withNames,
+} from "../structures/hash-packed";
 import { FieldRecord, newRecord, RECORD_FIELD } from "../structures/hash-record";
 import { ExpiringTable } from "../structures/hash-table";
 import { hashCount, hashFreeSome, hashNextExpiry } from "../structures/hash-value";
@@ -61,16 +69,31 @@ function anyExpires(encoding: u32, ptr: usize): bool {
 
 /** Writes the value with `RdbWriter`. */
 export function saveHash(encoding: u32, ptr: usize): void {
-  if (encoding == <u32>Encoding.Listpack) RdbWriter.string(ptr, <u32>lpBytes(ptr));
+  if (encoding == <u32>Encoding.Listpack) saveListpack(ptr, 2);
   else if (encoding == <u32>Encoding.ListpackEx) saveExpiringListpack(ptr);
   else if (encoding == <u32>Encoding.HashTableEx) saveExpiringTable(ExpiringTable.at(ptr));
   else saveRecords(ptr, 0);
 }
 
+/** Writes a listpack with all its names written out. */
+function saveListpack(lp: usize, width: u32): void {
+  if (!hasNames(lp, width)) {
+    RdbWriter.string(lp, <u32>lpBytes(lp));
+    return;
+  }
+  if (!canAllocate(plainRoom(lp, width))) {
+    RdbWriter.failed = true;
+    return;
+  }
+  const plain = plainListpack(lp, width);
+  RdbWriter.string(plain, <u32>lpBytes(plain));
+  free(plain);
+}
+
 function saveExpiringListpack(lp: usize): void {
   if (anyExpires(Encoding.ListpackEx, lp)) {
     RdbWriter.u64(<u64>hashNextExpiry(Encoding.ListpackEx, lp));
-    RdbWriter.string(lp, <u32>lpBytes(lp));
+    saveListpack(lp, 3);
     return;
   }
   RdbWriter.length(hashCount(Encoding.ListpackEx, lp));
@@ -205,10 +228,10 @@ function addField(
   expireAt: i64,
 ): bool {
   const bytes = <usize>fieldLength + valueLength + RECORD_SLACK;
-  const isPacked = Loading.encoding == <u32>Encoding.Listpack;
-  const have = isPacked ? lpBytes(Loading.ptr) : 0;
+  const packed = Loading.encoding == <u32>Encoding.Listpack;
+  const have = packed ? lpBytes(Loading.ptr) : 0;
   if (!canAllocate(bytes + (have << 2))) return outOfMemory();
-  if (isPacked) {
+  if (packed) {
     const most = Settings.value(Setting.HashMaxListpackValue);
     const fits = <f64>fieldLength <= most && <f64>valueLength <= most;
     if (fits && lpSafeToAdd(Loading.ptr, bytes)) {
@@ -234,7 +257,7 @@ function addField(
 function addPacked(field: usize, fieldLength: u32, value: usize, valueLength: u32): bool {
   const lp = Loading.ptr;
   if (lpFind(lp, lpFirst(lp), field, fieldLength, 1) != 0) return RdbReader.corrupt();
-  Loading.ptr = lpAppend(lpAppend(lp, field, fieldLength), value, valueLength);
+  Loading.ptr = Packed.append(lp, field, fieldLength, value, valueLength, 2);
   return true;
 }
 
@@ -248,7 +271,9 @@ function readBlob(): bool {
     : outOfMemory();
   free(owned);
   if (whole) return true;
-  if (Loading.ptr != 0) hashFreeSome(Loading.encoding, Loading.ptr, u32.MAX_VALUE);
+  // A listpack has no names as yet, and may have half a field.
+  if (isPacked(Loading.encoding)) free(Loading.ptr);
+  else if (Loading.ptr != 0) hashFreeSome(Loading.encoding, Loading.ptr, u32.MAX_VALUE);
   Loading.ptr = 0;
   return false;
 }
@@ -294,6 +319,7 @@ function fitBlob(): bool {
     }
     p = next;
   }
+  Loading.ptr = withNames(lp, width);
   return true;
 }
 

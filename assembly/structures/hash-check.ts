@@ -1,12 +1,15 @@
 /** The invariants of a hash value, for tests. */
 import { Encoding } from "../abi";
+import { free, usableSize } from "../base/memory";
 import { Dict, dictNext } from "./dict";
 import { checkDict } from "./dict-check";
-import { isPacked, Packed, widthOf } from "./hash-packed";
+import { countNameUses } from "./field-names";
+import { isPacked, Packed, plainListpack, widthOf } from "./hash-packed";
 import { FieldRecord } from "./hash-record";
 import { ExpiringTable, NEVER } from "./hash-table";
 import { dictOf } from "./hash-value";
-import { checkListpack, lpCount, lpFirst } from "./listpack";
+import { checkListpack, lpBytes, lpCount, lpFirst } from "./listpack";
+import { nameAt } from "./listpack-element";
 
 export function checkHash(encoding: u32, ptr: usize): bool {
   if (isPacked(encoding)) return checkPacked(encoding, ptr);
@@ -24,9 +27,33 @@ export function checkHash(encoding: u32, ptr: usize): bool {
   return table.expiring == expiring && table.next <= soonest;
 }
 
+/** Names that the listpacks seen so far use. */
+let namesSeen: i32 = 0;
+
+export function beginHashes(): void {
+  namesSeen = 0;
+}
+
+/** Whether there are at least as many uses of names as the hashes have shown; more have values on their way out. */
+export function checkNames(): bool {
+  return countNameUses() >= namesSeen;
+}
+
+/** Whether the listpack is sound with its names written out. */
+function checkNamed(lp: usize, width: u32): bool {
+  if (lpBytes(lp) > usableSize(lp)) return false;
+  for (let p = lpFirst(lp); p != 0; p = Packed.next(lp, p, width)) {
+    if (nameAt(p) != 0) namesSeen++;
+  }
+  const plain = plainListpack(lp, width);
+  const sound = checkListpack(plain);
+  free(plain);
+  return sound;
+}
+
 function checkPacked(encoding: u32, lp: usize): bool {
   const width = widthOf(encoding);
-  if (!checkListpack(lp) || lpCount(lp) == 0 || lpCount(lp) % width != 0) return false;
+  if (!checkNamed(lp, width) || lpCount(lp) == 0 || lpCount(lp) % width != 0) return false;
   if (width == 2) return true;
   let last: i64 = 1;
   for (let p = lpFirst(lp); p != 0; p = Packed.next(lp, p, 3)) {

@@ -6,7 +6,7 @@
 import { Encoding } from "../abi";
 import { copyBytes } from "../base/bytes";
 import { Settings } from "../base/frame";
-import { canAllocate, free } from "../base/memory";
+import { canAllocate } from "../base/memory";
 import { nextRandom64, randomBelow } from "../base/random";
 import { replyBulk } from "../protocol/reply";
 import { Setting } from "../settings";
@@ -21,10 +21,13 @@ import {
   dictReplaceFound,
 } from "./dict";
 import {
+  dropField,
   expiredListpack,
   expirePacked,
+  freePacked,
   isPacked,
   Packed,
+  plainRoom,
   widen,
   widenedField,
   widthOf,
@@ -42,13 +45,13 @@ import { dictOf, hashCount, hashExpires } from "./hash-value";
 import {
   LP_EMPTY,
   LpWhere,
-  lpBytes,
   lpDelete,
   lpFind,
   lpFirst,
   lpInsert,
   lpSafeToAdd,
   lpSeek,
+  lpTrim,
   newListpack,
 } from "./listpack";
 import { Lp, lpRead, replyElement } from "./listpack-element";
@@ -79,6 +82,11 @@ export class Hash {
   static create(bytes: usize): void {
     Hash.encoding = Encoding.Listpack;
     Hash.ptr = newListpack(bytes + LP_EMPTY);
+  }
+
+  /** Gives back what a new value has been given too much. */
+  static trim(): void {
+    if (isPacked(Hash.encoding)) Hash.ptr = lpTrim(Hash.ptr);
   }
 
   static count(): u32 {
@@ -157,6 +165,7 @@ export class Hash {
 
   static removeFound(): void {
     if (isPacked(Hash.encoding)) {
+      dropField(Hash.found);
       Hash.ptr = lpDelete(Hash.ptr, Hash.found, widthOf(Hash.encoding));
       return;
     }
@@ -229,6 +238,7 @@ function putPacked(
       return;
     }
     // Fields without expiry stand at the end.
+    dropField(Hash.found);
     Hash.ptr = lpDelete(Hash.ptr, Hash.found, width);
   }
   Hash.ptr = Packed.append(Hash.ptr, field, fieldLength, value, valueLength, width);
@@ -295,7 +305,7 @@ export function hashToTable(): void {
     table.expiring++;
     table.note(expireAt);
   }
-  free(lp);
+  freePacked(lp, width);
   Hash.ptr = expiring ? changetype<usize>(table) : dict;
   Hash.encoding = expiring ? Encoding.HashTableEx : Encoding.HashTable;
 }
@@ -324,7 +334,7 @@ function addPair(dict: usize, lp: usize, field: usize, expireAt: i64): bool {
  */
 export function hashMayGrow(bytes: u64, longest: u32): bool {
   if (!isPacked(Hash.encoding)) return true;
-  const have = lpBytes(Hash.ptr);
+  const have = plainRoom(Hash.ptr, widthOf(Hash.encoding));
   if (have > SMALL_LISTPACK && !canAllocate(have * 8)) return false;
   const tooLong = <f64>longest > Settings.value(Setting.HashMaxListpackValue);
   if (tooLong || !lpSafeToAdd(Hash.ptr, bytes)) hashToTable();

@@ -2,17 +2,32 @@
 import { Encoding } from "../abi";
 import { copyBytes } from "../base/bytes";
 import { alloc, free, resize, usableSize } from "../base/memory";
+import { dropName, NAME_MAX, useAgain, useName } from "./field-names";
 import {
   LP_HEADER,
   lpAppend,
   lpAppendInteger,
+  lpAppendName,
   lpBytes,
+  lpCopy,
   lpCount,
   lpFirst,
   lpNext,
   lpReplaceInteger,
+  lpTrim,
 } from "./listpack";
-import { entrySize, Lp, lpEntryBytes, lpGet } from "./listpack-element";
+import {
+  entrySize,
+  Lp,
+  lpEntryBytes,
+  lpGet,
+  NAME_ENTRY,
+  nameAt,
+  writeName,
+  writeNameText,
+} from "./listpack-element";
+
+const END: u32 = 0xff;
 
 export function isPacked(encoding: u32): bool {
   return encoding == <u32>Encoding.Listpack || encoding == <u32>Encoding.ListpackEx;
@@ -53,13 +68,104 @@ export class Packed {
     valueLength: u32,
     width: u32,
   ): usize {
-    const more = lpEntryBytes(field, fieldLength) + lpEntryBytes(value, valueLength) + 2;
+    const name = useName(field, fieldLength);
+    const own = name != 0 ? NAME_ENTRY : lpEntryBytes(field, fieldLength);
+    const more = own + lpEntryBytes(value, valueLength) + 2;
     const wanted = lpBytes(lp) + more - (width == 3 ? 0 : 2);
     if (wanted > usableSize(lp)) lp = resize(lp, lpBytes(lp), wanted);
-    lp = lpAppend(lp, field, fieldLength);
+    lp = name != 0 ? lpAppendName(lp, name) : lpAppend(lp, field, fieldLength);
     lp = lpAppend(lp, value, valueLength);
     return width == 3 ? lpAppendInteger(lp, 0) : lp;
   }
+}
+
+// Names (field-names.ts): whoever copies, deletes or frees fields tells of the names among them.
+
+/** The field is about to be deleted. */
+export function dropField(field: usize): void {
+  const name = nameAt(field);
+  if (name != 0) dropName(name);
+}
+
+/** Frees a listpack with `width` elements per field. */
+export function freePacked(lp: usize, width: u32): void {
+  for (let p = lpFirst(lp); p != 0; p = Packed.next(lp, p, width)) dropField(p);
+  free(lp);
+}
+
+export function copyPacked(lp: usize, width: u32): usize {
+  for (let p = lpFirst(lp); p != 0; p = Packed.next(lp, p, width)) {
+    const name = nameAt(p);
+    if (name != 0) useAgain(name);
+  }
+  return lpCopy(lp, lpBytes(lp));
+}
+
+/** A listpack of the same fields with names where there are such, in place of one without, which is freed. */
+export function withNames(plain: usize, width: u32): usize {
+  const lp = alloc(lpBytes(plain));
+  let from = lpFirst(plain);
+  let at = lp + LP_HEADER;
+  while (from != 0) {
+    const behind = from + entrySize(from);
+    lpGet(from);
+    const isText = load<u8>(from) >> 6 == 2;
+    const name = isText ? useName(Lp.ptr, Lp.length) : 0;
+    if (name != 0) {
+      writeName(at, name);
+      at += NAME_ENTRY;
+      from = behind;
+    }
+    const end = Packed.end(from, name != 0 ? width - 1 : width);
+    copyBytes(at, from, <u32>(end - from));
+    at += end - from;
+    from = load<u8>(end) == END ? 0 : end;
+  }
+  finish(lp, at, plain);
+  free(plain);
+  return lpTrim(lp);
+}
+
+/** Ends a listpack at `at`, which has as many elements as the other one. */
+function finish(lp: usize, at: usize, other: usize): void {
+  store<u8>(at, <u8>END);
+  store<u32>(lp, <u32>(at - lp) + 1);
+  store<u16>(lp, load<u16>(other, 4), 4);
+}
+
+export function hasNames(lp: usize, width: u32): bool {
+  for (let p = lpFirst(lp); p != 0; p = Packed.next(lp, p, width)) {
+    if (nameAt(p) != 0) return true;
+  }
+  return false;
+}
+
+/** Bytes that suffice for the listpack with all names written out. */
+export function plainRoom(lp: usize, width: u32): usize {
+  return lpBytes(lp) + <usize>(lpCount(lp) / width) * NAME_MAX;
+}
+
+/**
+ * The listpack with all names written out as Redis has it, to be freed. It may be made while a command is half done:
+ * nothing here uses state that commands use.
+ */
+export function plainListpack(named: usize, width: u32): usize {
+  const lp = alloc(plainRoom(named, width));
+  let from = lpFirst(named);
+  let at = lp + LP_HEADER;
+  while (from != 0) {
+    const name = nameAt(from);
+    if (name != 0) {
+      at = writeNameText(at, name);
+      from += NAME_ENTRY;
+    }
+    const end = Packed.end(from, name != 0 ? width - 1 : width);
+    copyBytes(at, from, <u32>(end - from));
+    at += end - from;
+    from = load<u8>(end) == END ? 0 : end;
+  }
+  finish(lp, at, named);
+  return lp;
 }
 
 /** Where the field of the last `widen` stands. */

@@ -1,5 +1,6 @@
 /**
- * Hash values. A small hash is a listpack of fields and values; with `ListpackEx` of field, value and expiry (0: none),
+ * Hash values. A small hash is a listpack of fields and values, where fields that many hashes have are names
+ * (field-names.ts); with `ListpackEx` of field, value and expiry (0: none),
  * the soonest first and those without at the end. A large one is a dict of records (hash-record.ts), and with
  * `HashTableEx` a table that knows the dict and when its fields expire. A hash that has become large stays so.
  * `Hash` (hash-fields.ts) reads and changes one; here stands what every value of a type can do.
@@ -17,10 +18,10 @@ import {
   dictNext,
   dictTakeAny,
 } from "./dict";
-import { isPacked, Packed, widthOf } from "./hash-packed";
+import { copyPacked, freePacked, isPacked, Packed, widthOf } from "./hash-packed";
 import { FieldRecord, freeRecord, newRecord, RECORD_FIELD, recordBytes } from "./hash-record";
 import { ExpiringTable, NEVER } from "./hash-table";
-import { lpBytes, lpCopy, lpCount, lpFirst } from "./listpack";
+import { lpBytes, lpCount, lpFirst } from "./listpack";
 
 export function dictOf(encoding: u32, ptr: usize): usize {
   return encoding == <u32>Encoding.HashTableEx ? ExpiringTable.at(ptr).dict : ptr;
@@ -70,7 +71,7 @@ export function hashBytes(encoding: u32, ptr: usize, samples: u32): usize {
 /** Frees up to `budget` elements; answers how many. Fewer than `budget`: nothing is left, the value itself is freed. */
 export function hashFreeSome(encoding: u32, ptr: usize, budget: u32): u32 {
   if (isPacked(encoding)) {
-    free(ptr);
+    freePacked(ptr, widthOf(encoding));
     return 0;
   }
   const dict = dictOf(encoding, ptr);
@@ -89,7 +90,7 @@ export function hashFreeSome(encoding: u32, ptr: usize, budget: u32): u32 {
 /** A deep copy, or 0 where memory does not suffice (nothing is left behind then). */
 export function hashCopy(encoding: u32, ptr: usize): usize {
   if (isPacked(encoding)) {
-    return canAllocate(lpBytes(ptr)) ? lpCopy(ptr, lpBytes(ptr)) : 0;
+    return canAllocate(lpBytes(ptr)) ? copyPacked(ptr, widthOf(encoding)) : 0;
   }
   const bytes = hashBytes(encoding, ptr, 0);
   if (!canAllocate(bytes + (bytes >> 1))) return 0;

@@ -7,6 +7,7 @@
  *     1110nnnn n8         string of n bytes
  *     0xf0 u32            string of n bytes
  *     0xf1 .. 0xf4        integers of 16, 24, 32, 64 bits, little-endian
+ *     0xf5 u16            in memory only, and in hashes only: a name (field-names.ts)
  *   the backlen has 7 bits per byte, the highest first; all bytes but the first have their high bit set.
  *
  * A text that is the only one of a 64-bit integer is stored as that integer.
@@ -14,6 +15,11 @@
 import { bytesEqual, copyBytes } from "../base/bytes";
 import { parsedInt64, parseInt64, writeInt64 } from "../protocol/number";
 import { replyBulk, replyBulkInt } from "../protocol/reply";
+import { Name } from "./field-names";
+
+export const NAME: u32 = 0xf5;
+/** Bytes of a name's element. */
+export const NAME_ENTRY: u32 = 4;
 
 /** What the last call has read or where it has worked. */
 export class Lp {
@@ -69,6 +75,8 @@ export function encodedSize(p: usize): u32 {
       return 5;
     case 0xf4:
       return 9;
+    case NAME:
+      return 3;
     default:
       return 1;
   }
@@ -123,6 +131,11 @@ function getWide(p: usize, first: u32): void {
   if (first == 0xf0) {
     Lp.ptr = p + 5;
     Lp.length = load<u32>(p, 1);
+    return;
+  }
+  if (first == NAME) {
+    Lp.ptr = Name.text(nameAt(p));
+    Lp.length = Name.length(nameAt(p));
     return;
   }
   Lp.isInteger = true;
@@ -268,6 +281,26 @@ function writeInteger(at: usize, bytes: u32, value: i64): void {
       store<u8>(at, 0xf4);
       store<i64>(at, value, 1);
   }
+}
+
+// Names.
+
+/** The number of the name at `p`; 0: it is no name. */
+export function nameAt(p: usize): u32 {
+  return <u32>load<u8>(p) == NAME ? <u32>load<u16>(p, 1) : 0;
+}
+
+export function writeName(at: usize, number: u32): void {
+  store<u32>(at, NAME | (number << 8) | (3 << 24));
+}
+
+/** Writes the name as the text that it is, which has less than 64 bytes; answers where its entry ends. */
+export function writeNameText(at: usize, number: u32): usize {
+  const length = Name.length(number);
+  store<u8>(at, <u8>(0x80 | length));
+  copyBytes(at + 1, Name.text(number), length);
+  store<u8>(at + 1 + length, <u8>(1 + length));
+  return at + length + 2;
 }
 
 // Checking.

@@ -16,9 +16,11 @@ import {
   Lp,
   lpEntryBytes,
   lpEqualsParsed,
+  NAME_ENTRY,
   planInteger,
   soundBacklen,
   soundSize,
+  writeName,
   writePlanned,
 } from "./listpack-element";
 
@@ -148,6 +150,11 @@ function remake(lp: usize, offset: usize, removed: usize, added: usize): usize {
   return lp;
 }
 
+/** Gives back what the listpack does not need. */
+export function lpTrim(lp: usize): usize {
+  return resize(lp, lpBytes(lp), lpBytes(lp));
+}
+
 /** Gives back room where more than half of the allocation has become unused. */
 function shrink(lp: usize): usize {
   const bytes = lpBytes(lp);
@@ -183,6 +190,16 @@ function replacePlanned(lp: usize, p: usize, size: u32, ptr: usize, length: u32)
 export function lpAppend(lp: usize, ptr: usize, length: u32): usize {
   const size = lpEntryBytes(ptr, length);
   return insertPlanned(lp, lp + lpBytes(lp) - 1, size, ptr, length);
+}
+
+/** Appends a name, which the caller has the use of. */
+export function lpAppendName(lp: usize, number: u32): usize {
+  const offset = lpBytes(lp) - 1;
+  lp = remake(lp, offset, 0, NAME_ENTRY);
+  Lp.at = lp + offset;
+  writeName(Lp.at, number);
+  countMore(lp, 1);
+  return lp;
 }
 
 export function lpPrepend(lp: usize, ptr: usize, length: u32): usize {

@@ -161,6 +161,7 @@ function hSet(): void {
     if (!Hash.find(field, length) || !isVisible(Hash.found)) created++;
     Hash.put(field, length, Arg.ptr(i + 1), Arg.length(i + 1), false);
   }
+  if (known == 0) Hash.trim();
   endChange(database, e, "hset");
   Writes.many((argc - 2) >> 1);
   Journal.verbatim(database.index);
@@ -186,6 +187,7 @@ function hSetNx(): void {
   }
   Hash.find(field, length);
   Hash.put(field, length, Arg.ptr(3), Arg.length(3), false);
+  if (known == 0) Hash.trim();
   endChange(database, e, "hset");
   Writes.one();
   Journal.verbatim(database.index);
