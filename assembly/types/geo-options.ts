@@ -14,8 +14,8 @@ import {
   replySyntaxError,
 } from "../protocol/reply";
 import { Z } from "../structures/sorted-set";
-import { parsePlace, parseUnit } from "./geo";
 import { Geo, Shape } from "./geo-hash";
+import { parsePlace, parseUnit } from "./geo-place";
 
 /** Where the center of the search comes from. */
 export enum Center {

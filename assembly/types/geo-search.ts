@@ -4,7 +4,6 @@ import { alloc, canAllocate, free } from "../base/memory";
 import { currentDatabase, lookupRead, slotOf } from "../keyspace/keyspace";
 import { replyArray, replyBulk, replyInt, replyOutOfMemory } from "../protocol/reply";
 import { Walk, Z } from "../structures/sorted-set";
-import { parsePlace, replyDistance, replyPlace } from "./geo";
 import { beginFound, endFound, foundAt, foundCount, noteFound, sortByDistance } from "./geo-found";
 import { coverShape, FIELD_COUNT, Field, Geo, Shape, scoreBits } from "./geo-hash";
 import {
@@ -17,6 +16,7 @@ import {
   parseOptions,
   parseRadius,
 } from "./geo-options";
+import { parsePlace, replyDistance, replyPlace } from "./geo-place";
 import { storeFound, storeNothing } from "./geo-store";
 import { openEntry } from "./sorted-set-key";
 
