@@ -1,7 +1,7 @@
 /**
  * No turn of the event loop may take more than 10 ms of processor time, whatever large values there are: with a
- * million keys and one set of five million members under mixed load; and while a set of ten million is unlinked,
- * expires, or goes with FLUSHALL ASYNC.
+ * million keys and one set of five million members under mixed load; and while a set of ten million is filled, is
+ * unlinked, expires, or goes with FLUSHALL ASYNC.
  *
  *   SOAK_SECONDS   of mixed load, default 60
  *   SOAK_MEMBERS   of the large set, default 5 000 000 (what is freed has twice as many)
@@ -120,14 +120,17 @@ test.each([
     "expiry",
     async (): Promise<void> => {
       await remove("PEXPIRE", "huge", "100");
-      await Bun.sleep(300);
+      // Nobody asks for it: the cycle removes it.
+      while ((await client.call("DBSIZE")) !== 0) await Bun.sleep(20);
     },
   ],
   ["FLUSHALL ASYNC", () => remove("FLUSHALL", "ASYNC")],
 ] as const)(
   "%s of a huge set",
   async (name, begin) => {
-    await fillSet("huge", 2 * MEMBERS);
+    await remove("FLUSHALL");
+    const filling = await longestTurn("filling", () => fillSet("huge", 2 * MEMBERS));
+    expect(filling).toBeLessThan(TURN_MS_MAX);
     const longest = await longestTurn(name, async () => {
       await begin();
       await freed();
