@@ -8,7 +8,7 @@
  */
 
 /** The part of pi that each double leaves over, and of half of it. */
-const PI_HIGH: f64 = 3.141592653589793;
+const PI_HIGH: f64 = NativeMath.PI;
 const PI_MIDDLE: f64 = 1.2246467991473532e-16;
 const PI_LOW: f64 = -2.9947698097183397e-33;
 const QUARTER_TURN: f64 = PI_HIGH / 2;
