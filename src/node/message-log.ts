@@ -8,9 +8,12 @@
  *
  * A core without I/O. Bytes are written for RESP2; `mark` turns them into RESP3 and back, which differ in nothing else.
  */
+import { outboxBytesMax } from "../base/limits.ts";
 import { pushMark } from "./pubsub.ts";
 
 const bytesMin = 64 * 1024;
+/** A log that has grown beyond is not kept. */
+const bytesKeptMax = 2 * outboxBytesMax;
 const marksMin = 1024;
 /** Up to here a loop beats the call into the runtime that `set` is. */
 const loopBytesMax = 64;
@@ -110,7 +113,7 @@ export class MessageLog<Topic> {
     this.markCount = 0;
     this.topics.length = 0;
     this.ends.length = 0;
-    if (this.bytes.length > bytesMin) this.bytes = new Uint8Array(bytesMin);
+    if (this.bytes.length > bytesKeptMax) this.bytes = new Uint8Array(bytesMin);
   }
 }
 
