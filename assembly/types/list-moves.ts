@@ -134,6 +134,8 @@ export function blockingMove(id: u32): void {
     replyWrongType();
     return;
   }
+  // Where it need not wait Redis goes on as LMOVE, which looks the key up anew: it counts as used twice.
+  if (!again) lookupWrite(database, slot, Arg.ptr(1), Arg.length(1));
   if (!moveElement(database, e, fromTail, toTail)) return;
   if (!Journal.begin(database.index, old ? 3 : 5)) return;
   Journal.word(old ? "RPOPLPUSH" : "LMOVE");

@@ -3,7 +3,7 @@ import { Notify, ValueType } from "../abi";
 import { equalsWord } from "../base/bytes";
 import { Arg, argc, resp3 } from "../base/frame";
 import { Journal } from "../journal";
-import { blockOn, mayBlock, mayServe, parseSecondsTimeout } from "../keyspace/blocking";
+import { again, blockOn, mayBlock, mayServe, parseSecondsTimeout } from "../keyspace/blocking";
 import { currentDatabase, lookupWrite, slotOf, willChange } from "../keyspace/keyspace";
 import { notify } from "../keyspace/notify";
 import { parsedInt64, parseInt64 } from "../protocol/number";
@@ -55,6 +55,14 @@ function firstKey(first: u32, count: u32): i32 {
     return <i32>i;
   }
   return 0;
+}
+
+/** A blocking form that need not wait goes on as the other in Redis, which looks the key up anew: used twice. */
+function useAgain(argument: u32): void {
+  if (again) return;
+  const key = Arg.ptr(argument);
+  const length = Arg.length(argument);
+  lookupWrite(currentDatabase(), slotOf(key, length), key, length);
 }
 
 /** Takes up to `count` members off the end of the set in hand, at the key of the argument. */
@@ -146,8 +154,10 @@ export function zMPop(countAt: u32, blocks: bool): void {
     if (timeout < 0) return;
   }
   const found = firstKey(countAt + 1, keys);
-  if (found > 0) pop(found, highest, count, Shape.KeyPairs, Told.Counted);
-  else if (found == 0) {
+  if (found > 0) {
+    if (blocks) useAgain(found);
+    pop(found, highest, count, Shape.KeyPairs, Told.Counted);
+  } else if (found == 0) {
     if (blocks && mayBlock()) blockOn(ValueType.SortedSet, countAt + 1, keys, timeout);
     else replyNullArray();
   }
@@ -176,8 +186,10 @@ export function blockingPop(highest: bool): void {
   const timeout = parseSecondsTimeout(argc - 1);
   if (timeout < 0) return;
   const found = firstKey(1, argc - 2);
-  if (found > 0) pop(found, highest, 1, Shape.KeyFlat, Told.Single);
-  else if (found == 0) {
+  if (found > 0) {
+    useAgain(found);
+    pop(found, highest, 1, Shape.KeyFlat, Told.Single);
+  } else if (found == 0) {
     if (mayBlock()) blockOn(ValueType.SortedSet, 1, argc - 2, timeout);
     else replyNullArray();
   }

@@ -76,6 +76,33 @@ describeWithTools(["redis-server"], "values seen from outside", () => {
     await both("CONFIG", "SET", "maxmemory-policy", "noeviction");
   });
 
+  test("a blocking command that need not wait counts as as many uses", async () => {
+    const policy = ["maxmemory", "1gb", "maxmemory-policy", "allkeys-lfu"];
+    const sure = ["lfu-log-factor", "0", "lfu-decay-time", "0"];
+    await both("CONFIG", "SET", ...policy, ...sure);
+    const lines = [
+      "BZPOPMIN z 0",
+      "BZPOPMAX none z 0",
+      "BZMPOP 0 2 none z MIN",
+      "ZMPOP 1 z MAX",
+      "BLPOP l 0",
+      "BRPOP none l 0",
+      "BLMPOP 0 1 l LEFT",
+      "BLMOVE l l LEFT RIGHT 0",
+      "LMOVE l l LEFT RIGHT",
+      "BRPOPLPUSH l l 0",
+    ];
+    for (const line of lines) {
+      await both("DEL", "z", "l");
+      await both("ZADD", "z", "1", "a", "2", "b");
+      await both("RPUSH", "l", "a", "b");
+      await both(...line.split(" "));
+      for (const key of ["z", "l"]) await both("OBJECT", "FREQ", key);
+    }
+    await both("DEL", "z", "l");
+    await both("CONFIG", "SET", "maxmemory", "0", "maxmemory-policy", "noeviction");
+  });
+
   test("DEBUG", async () => {
     for (const word of ["OBJECT", "LISTPACK", "QUICKLIST"]) {
       for (const key of keys) await both("DEBUG", word, key);
