@@ -16,14 +16,8 @@ import {
   lpValid,
 } from "../structures/listpack";
 import { Lp, lpRead } from "../structures/listpack-element";
-import {
-  lastLeaf,
-  leafBefore,
-  leafCount,
-  OrderedSet,
-  Record,
-  recordAt,
-} from "../structures/ordered-set";
+import { OrderedSet, Record } from "../structures/ordered-set-node";
+import { lastLeaf, leafBefore, leafCount, recordAt } from "../structures/ordered-set-search";
 import { Walk, Z } from "../structures/sorted-set";
 import {
   isScore,

@@ -9,19 +9,9 @@ import { copyBytes } from "../base/bytes";
 import { alloc, canAllocate, free, roundedSize, usableSize } from "../base/memory";
 import { dictBytes, dictCount, dictFind, dictFree, dictInsertSearched, dictNew } from "./dict";
 import { Lp, lpRead } from "./listpack-element";
-import {
-  checkOrdered,
-  insertRecord,
-  OrderedSet,
-  orderedBytes,
-  Place,
-  placeAfter,
-  RECORD_MEMBER,
-  RECORD_SCORE,
-  Record,
-  seekRank,
-  takeLast,
-} from "./ordered-set";
+import { checkOrdered, insertRecord, orderedBytes, takeLast } from "./ordered-set";
+import { OrderedSet, RECORD_MEMBER, RECORD_SCORE, Record } from "./ordered-set-node";
+import { Place, placeAfter, seekRank } from "./ordered-set-search";
 import { checkPack, newPack, Pack, packAppend, packCopy, packTrim } from "./sorted-set-pack";
 
 @unmanaged

@@ -4,22 +4,18 @@ import { canAllocate, free } from "../base/memory";
 import { writeInt64 } from "../protocol/number";
 import { dictFind, dictRemoveFound } from "./dict";
 import { Lp, lpGet } from "./listpack-element";
+import { insertRecord, removeRank, removeRecord } from "./ordered-set";
+import { OrderedSet, RECORD_SCORE, Record } from "./ordered-set-node";
 import {
-  insertRecord,
-  OrderedSet,
   Place,
   placeAfter,
   placeBefore,
-  RECORD_SCORE,
-  Record,
   rankOfLex,
   rankOfRecord,
   rankOfScore,
   recordAt,
-  removeRank,
-  removeRecord,
   seekRank,
-} from "./ordered-set";
+} from "./ordered-set-search";
 import {
   layTrail,
   newPack,

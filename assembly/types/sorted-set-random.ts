@@ -15,7 +15,7 @@ import {
   replySyntaxError,
 } from "../protocol/reply";
 import { DICT_SCAN_MAX, Dict, dictScan } from "../structures/dict";
-import { Record } from "../structures/ordered-set";
+import { Record } from "../structures/ordered-set-node";
 import { Walk, Z } from "../structures/sorted-set";
 import { isWhole } from "../structures/sorted-set-listpack";
 import { BigSortedSet } from "../structures/sorted-set-value";
