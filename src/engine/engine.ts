@@ -12,7 +12,7 @@ import { latin1, latin1Text, utf8Text } from "../base/bytes.ts";
 import type { EngineExports } from "./exports.ts";
 import { ImageReader } from "./image-reader.ts";
 import { type InspectOptions, type KeyFacts, keyFactsIn } from "./key-facts.ts";
-import { EngineMemory } from "./memory.ts";
+import { EngineMemory, InputRegion } from "./memory.ts";
 import { type CallObserver, observedExports } from "./observed.ts";
 import { OutputRegion } from "./output.ts";
 import { Snapshot } from "./snapshot.ts";
@@ -55,7 +55,7 @@ export class Engine {
   private readonly commandStats: number;
   private readonly slotStates: number;
   private readonly scratch: number;
-  private readonly input: number;
+  private readonly inputRegion: InputRegion;
   private readonly output: OutputRegion;
   /** What its parts work with too. */
   private readonly shared: { wasm: EngineExports; memory: EngineMemory; output: OutputRegion };
@@ -80,7 +80,7 @@ export class Engine {
     this.commandStats = (this.wasm.commandStatsPtr() >>> 0) / 8;
     this.slotStates = this.wasm.slotStatesPtr() >>> 0;
     this.scratch = this.wasm.scratchPtr() >>> 0;
-    this.input = this.wasm.inputPtr() >>> 0;
+    this.inputRegion = new InputRegion(this.memory, this.wasm.inputPtr() >>> 0);
     const { wasm, memory } = this;
     const output = new OutputRegion(memory, this.frame);
     this.output = output;
@@ -168,11 +168,30 @@ export class Engine {
 
   /** Nearly always the shared region, which needs no call to be found. */
   private inputTarget(client: ClientHandle, length: number): number {
+    return this.holdsInput(client)
+      ? this.wasm.inputReserve(client, length) >>> 0
+      : this.inputRegion.offset;
+  }
+
+  private holdsInput(client: ClientHandle): boolean {
     const { words } = this.memory;
     const at = client / 4;
-    const holdsInput =
-      words[at + Client.QueryPtr] !== 0 || words[at + Client.PendingBulkLength] !== 0;
-    return holdsInput ? this.wasm.inputReserve(client, length) >>> 0 : this.input;
+    return words[at + Client.QueryPtr] !== 0 || words[at + Client.PendingBulkLength] !== 0;
+  }
+
+  /** Where input may be written for `executeDirect`; undefined: the client has part of a command already. */
+  directInput(client: ClientHandle): InputRegion | undefined {
+    return this.holdsInput(client) ? undefined : this.inputRegion;
+  }
+
+  /** The first bytes of the input region. */
+  inputView(length: number): Uint8Array {
+    return this.inputRegion.view(length);
+  }
+
+  /** As `execute`, with `length` bytes that are in the input region. */
+  executeDirect(client: ClientHandle, length: number, nowMs: number): Yield | -1 {
+    return this.wasm.execute(client, length, nowMs);
   }
 
   resume(client: ClientHandle, nowMs: number): Yield {

@@ -1,3 +1,5 @@
+import { Region } from "../../assembly/abi.ts";
+
 /** Up to here a loop, which is compiled in place, beats the call into the runtime that `set` is. */
 const loopBytesMax = 64;
 
@@ -60,5 +62,25 @@ export class EngineMemory {
       return;
     }
     for (let at = 0; at < length; at++) memory[target + at] = bytes[at] as number;
+  }
+}
+
+/** The region of the engine's memory that input is written to: at most `lengthMax` bytes at `offset` of `bytes`. */
+export class InputRegion {
+  readonly lengthMax = Region.Input;
+
+  constructor(
+    private readonly memory: EngineMemory,
+    readonly offset: number,
+  ) {}
+
+  /** To be asked for again after each call into the engine. */
+  get bytes(): Uint8Array {
+    return this.memory.bytes;
+  }
+
+  /** The first `length` bytes of it. */
+  view(length: number): Uint8Array {
+    return this.memory.view(this.offset, length);
   }
 }

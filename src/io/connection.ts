@@ -1,6 +1,6 @@
-import type { Socket } from "bun";
 import type { Client, ClientLink } from "../node/client.ts";
 import type { Node } from "../node/node.ts";
+import type { ClientSocket, ClientSocketEvents, DirectInput } from "./client-socket.ts";
 
 /** Unsent bytes lie in blocks of at least this size, so that small replies to a slow peer share one. */
 const blockBytesMin = 16 * 1024;
@@ -15,7 +15,7 @@ interface Block {
  * One socket with a client behind it. What the socket does not take at once is copied and sent when it
  * drains; the node stops executing the client's commands until then, which bounds what is held.
  */
-export class Connection implements ClientLink {
+export class Connection implements ClientLink, ClientSocketEvents {
   client: Client | undefined;
   pendingBytes = 0;
   readonly fileDescriptor: number;
@@ -24,13 +24,13 @@ export class Connection implements ClientLink {
   private gone = false;
 
   constructor(
-    private readonly socket: Socket<Connection>,
+    private readonly socket: ClientSocket,
     private readonly node: Node,
     readonly remoteAddress: string,
     readonly localAddress: string,
     readonly unixSocket: boolean,
   ) {
-    this.fileDescriptor = (socket as unknown as { readonly fd?: number }).fd ?? -1;
+    this.fileDescriptor = socket.fd;
   }
 
   get pendingCount(): number {
@@ -88,6 +88,16 @@ export class Connection implements ClientLink {
   }
 
   // Events of the socket.
+
+  get directInput(): DirectInput | undefined {
+    return this.client === undefined || this.ending
+      ? undefined
+      : this.node.directInput(this.client);
+  }
+
+  onDirectInput(length: number): void {
+    if (this.client !== undefined) this.node.receiveDirect(this.client, length);
+  }
 
   onData(chunk: Uint8Array): void {
     if (this.client !== undefined && !this.ending) this.node.receive(this.client, chunk);

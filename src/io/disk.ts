@@ -26,6 +26,12 @@ export function errorCodeText(code: string): string {
   return code;
 }
 
+/** The text for an error number of the system's. */
+export function errorNumberText(errno: number): string {
+  const [name] = getSystemErrorMap().get(-errno) ?? [`error ${errno}`];
+  return errorCodeText(name);
+}
+
 export function readText(path: string): Outcome<string, string> {
   try {
     return success(latin1Text(readFileSync(path)));

@@ -1,10 +1,15 @@
 import { chmodSync, existsSync, unlinkSync } from "node:fs";
 import type { Socket, SocketHandler } from "bun";
+import { latin1 } from "../base/bytes.ts";
 import type { Node } from "../node/node.ts";
+import type { ClientSocket } from "./client-socket.ts";
 import { Connection } from "./connection.ts";
-import { errorCodeText } from "./disk.ts";
+import { errorCodeText, errorNumberText } from "./disk.ts";
 import { codeOf, type Listening, listenOnAll } from "./listen.ts";
+import type { PolledLoop } from "./polled-loop.ts";
+import { PolledListener } from "./polled-socket.ts";
 import { isGone, throwLater } from "./socket.ts";
+import type { SocketAddress } from "./system-calls.ts";
 
 /** The client port and the unix socket: accepts, refuses, and makes a `Connection` of each socket. */
 export class Listener {
@@ -12,7 +17,11 @@ export class Listener {
   private unix: Listening | undefined;
   private unixPath: string | undefined;
 
-  constructor(private readonly node: Node) {}
+  /** `loop`: sockets go into this one; undefined: into the runtime's. */
+  constructor(
+    private readonly node: Node,
+    private readonly loop: PolledLoop | undefined,
+  ) {}
 
   /** Opens what the configuration asks for; false when it could not be (the reason is logged). */
   open(): boolean {
@@ -55,7 +64,8 @@ export class Listener {
     const opened = listenOnAll(
       this.node.configuration.get("bind"),
       port,
-      (options) => Bun.listen<Connection>({ ...options, socket: this.handlers(false) }),
+      (options) =>
+        this.polled(Bun.listen<Connection>({ ...options, socket: this.handlers(false) }), false),
       (address, code) =>
         this.node.log.warning(
           `Warning: Could not create server TCP listening socket ${address}:${port}: ` +
@@ -70,7 +80,8 @@ export class Listener {
     const { log, configuration } = this.node;
     try {
       if (existsSync(path)) unlinkSync(path);
-      this.unix = Bun.listen<Connection>({ unix: path, socket: this.handlers(true) });
+      const listening = Bun.listen<Connection>({ unix: path, socket: this.handlers(true) });
+      this.unix = this.polled(listening, true);
       this.unixPath = path;
       const permissions = configuration.get("unixsocketperm");
       if (permissions !== 0) chmodSync(path, permissions);
@@ -81,9 +92,37 @@ export class Listener {
     }
   }
 
+  // Sockets in our own loop.
+
+  private polled(listening: Listening, unixSocket: boolean): Listening {
+    const { loop, node } = this;
+    const descriptor = (listening as { readonly fd?: number }).fd;
+    if (loop === undefined || descriptor === undefined) return listening;
+    const stop = (): void => listening.stop();
+    return new PolledListener(
+      loop,
+      { fd: descriptor, stop },
+      {
+        accepted: (socket, remote, local) => {
+          const connection = this.accept(socket, { remote, local, unixSocket });
+          if (connection === undefined) return;
+          socket.open(connection);
+          if (unixSocket) return;
+          loop.system.setNoDelay(socket.fd);
+          const keepAliveSeconds = node.configuration.get("tcp-keepalive");
+          if (keepAliveSeconds > 0) loop.system.setKeepAlive(socket.fd, keepAliveSeconds);
+        },
+        onFault: (errno) =>
+          node.log.warning(`Accepting client connection: accept: ${errorNumberText(errno)}`),
+      },
+    );
+  }
+
+  // Sockets in the runtime's loop.
+
   private handlers(unixSocket: boolean): SocketHandler<Connection> {
     return {
-      open: (socket) => this.accept(socket, unixSocket),
+      open: (socket) => this.opened(socket, unixSocket),
       data: (socket, chunk) => socket.data?.onData(chunk),
       drain: (socket) => socket.data?.onDrain(),
       close: (socket) => socket.data?.onClose(),
@@ -96,40 +135,52 @@ export class Listener {
     };
   }
 
-  private accept(socket: Socket<Connection>, unixSocket: boolean): void {
-    const { node } = this;
+  private opened(socket: Socket<Connection>, unixSocket: boolean): void {
     if (!unixSocket && isGone(socket)) {
       socket.terminate();
       return;
     }
+    const remote = { address: socket.remoteAddress, port: socket.remotePort };
+    const local = { address: socket.localAddress, port: socket.localPort };
+    const connection = this.accept(asClientSocket(socket), { remote, local, unixSocket });
+    if (connection === undefined) return;
+    socket.data = connection;
+    if (unixSocket) return;
+    socket.setNoDelay(true);
+    const keepAliveSeconds = this.node.configuration.get("tcp-keepalive");
+    if (keepAliveSeconds > 0) socket.setKeepAlive(true, keepAliveSeconds * 1000);
+  }
+
+  /** Undefined when the connection was refused, and closed. */
+  private accept(socket: ClientSocket, ends: Ends): Connection | undefined {
+    const { node } = this;
+    const { unixSocket } = ends;
     const path = `${this.unixPath}:0`;
-    const remote = unixSocket ? path : endpoint(socket.remoteAddress, socket.remotePort);
-    const local = unixSocket ? path : endpoint(socket.localAddress, socket.localPort);
+    const remote = unixSocket ? path : endpoint(ends.remote.address, ends.remote.port);
+    const local = unixSocket ? path : endpoint(ends.local.address, ends.local.port);
     node.log.verbose(`Accepted ${remote}`);
-    const refusal = this.refusal(socket, unixSocket);
+    const refusal = this.refusal(ends);
     if (refusal !== undefined) {
       node.stats.connectionsRejected++;
-      socket.end(refusal);
-      return;
+      const text = latin1(refusal);
+      socket.write(text, 0, text.length);
+      socket.end();
+      return undefined;
     }
     const connection = new Connection(socket, node, remote, local, unixSocket);
     const client = node.openClient(connection);
     if (client === undefined) {
       node.log.warning("Error registering a new client: out of memory");
-      socket.terminate();
-      return;
+      socket.end();
+      return undefined;
     }
     connection.client = client;
-    socket.data = connection;
     node.stats.connectionsReceived++;
-    if (unixSocket) return;
-    socket.setNoDelay(true);
-    const keepAliveSeconds = node.configuration.get("tcp-keepalive");
-    if (keepAliveSeconds > 0) socket.setKeepAlive(true, keepAliveSeconds * 1000);
+    return connection;
   }
 
   /** The error to refuse the connection with, or undefined. */
-  private refusal(socket: Socket<Connection>, unixSocket: boolean): string | undefined {
+  private refusal({ remote, unixSocket }: Ends): string | undefined {
     const { node } = this;
     const links = node.cluster?.linkCount ?? 0;
     if (node.clients.size + links >= node.configuration.get("maxclients")) {
@@ -139,9 +190,21 @@ export class Listener {
     }
     const { configuration } = node;
     const open = configuration.get("protected-mode") && configuration.get("requirepass") === "";
-    if (!open || unixSocket || isLoopback(socket.remoteAddress)) return undefined;
+    if (!open || unixSocket || isLoopback(remote.address)) return undefined;
     return protectedModeText;
   }
+}
+
+/** Who talks to whom. */
+interface Ends {
+  readonly remote: SocketAddress;
+  readonly local: SocketAddress;
+  readonly unixSocket: boolean;
+}
+
+/** A socket of the runtime's is one, but for its descriptor, which its types do not know. */
+function asClientSocket(socket: Socket<Connection>): ClientSocket {
+  return socket as unknown as ClientSocket;
 }
 
 const protectedModeText =

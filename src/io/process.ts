@@ -7,6 +7,7 @@ import { latin1 } from "../base/bytes.ts";
 import { processTitleBytesMax } from "../base/limits.ts";
 import type { NodeSystem, ProcessUsage } from "../node/node.ts";
 import { replaceFile, systemErrorText } from "./disk.ts";
+import type { EventLoop } from "./event-loop.ts";
 import { loadReleaseMemory, type ReleaseMemory } from "./release-memory.ts";
 import { LoopTurnMeter } from "./turn-meter.ts";
 
@@ -16,7 +17,9 @@ const daemonMark = "ATOLL_DAEMON";
 export function nodeSystem(options: {
   readonly executable: string;
   readonly configFile: string;
+  readonly loop: EventLoop;
 }): NodeSystem {
+  const { loop } = options;
   return {
     pid: process.pid,
     executable: options.executable,
@@ -30,14 +33,10 @@ export function nodeSystem(options: {
     signalSelf: (signal) => process.kill(process.pid, signal),
     usage: processUsage,
     replaceFile: (path, text) => replaceFile(path, latin1(text)),
-    soon: (action) => {
-      setImmediate(action);
-    },
-    after: (milliseconds, action) => {
-      setTimeout(action, milliseconds);
-    },
+    soon: (action) => loop.soon(action),
+    after: (milliseconds, action) => loop.after(milliseconds, action),
     releaseMemory: lazyRelease(),
-    turnMeter: new LoopTurnMeter(),
+    turnMeter: new LoopTurnMeter(loop),
   };
 }
 

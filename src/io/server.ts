@@ -27,9 +27,11 @@ import { TcpClusterBus } from "./cluster-bus.ts";
 import { ClusterFile } from "./cluster-file.ts";
 import { type DataServices, openDataServices } from "./data.ts";
 import { configEnvironment } from "./disk.ts";
+import { type EventLoop, runtimeLoop } from "./event-loop.ts";
 import { GarbageWatch } from "./garbage.ts";
 import { Listener } from "./listener.ts";
 import { fitClientsIntoLimit } from "./open-files.ts";
+import { PolledLoop } from "./polled-loop.ts";
 import {
   handleSignals,
   isDaemon,
@@ -113,6 +115,7 @@ class Server {
   private readonly configuration: Configuration;
   private readonly log: Logger;
   private readonly node: Node;
+  private readonly loop: EventLoop;
   private readonly listener: Listener;
   private readonly data: DataServices;
   private cluster: ClusterRuntime | undefined;
@@ -140,7 +143,9 @@ class Server {
       },
       { wasm: instantiate(options.wasm) },
     );
-    const system = nodeSystem({ executable: process.execPath, configFile });
+    const polledLoop = PolledLoop.open();
+    this.loop = polledLoop ?? runtimeLoop;
+    const system = nodeSystem({ executable: process.execPath, configFile, loop: this.loop });
     const clock = new SystemClock();
     this.node = new Node({ engine, configuration, commands, log: this.log, clock, system });
     this.node.addHandlers(connectionHandlers);
@@ -148,7 +153,7 @@ class Server {
     this.node.addHandlers(memoryHandlers);
     this.node.addHandlers(pubSubHandlers);
     this.data = openDataServices(this.node);
-    this.listener = new Listener(this.node);
+    this.listener = new Listener(this.node, polledLoop);
   }
 
   start(): number | undefined {
@@ -332,9 +337,9 @@ class Server {
     const tick = (): void => {
       cron.tick();
       garbage.check();
-      setTimeout(tick, cron.intervalMs);
+      this.loop.after(cron.intervalMs, tick);
     };
-    setTimeout(tick, cron.intervalMs);
+    this.loop.after(cron.intervalMs, tick);
   }
 
   private onSignal(signal: "SIGTERM" | "SIGINT"): void {

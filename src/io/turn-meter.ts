@@ -1,4 +1,5 @@
 import type { TurnMeter, TurnReport } from "../node/turns.ts";
+import type { EventLoop } from "./event-loop.ts";
 import { loadThreadUsage, type ThreadUsage } from "./thread-usage.ts";
 
 /** Milliseconds between two looks at the clock. */
@@ -12,7 +13,7 @@ const periodMs = 1;
  * that its collection took longer than the turns.
  */
 export class LoopTurnMeter implements TurnMeter {
-  private timer: ReturnType<typeof setInterval> | undefined;
+  private running = false;
   private turns = 0;
   private longestMs = 0;
   /** Of the turn that took the most processor time. */
@@ -23,24 +24,30 @@ export class LoopTurnMeter implements TurnMeter {
   /** Weakly held and nowhere else, so it goes with the next collection of garbage. */
   private canary = new WeakRef({});
 
+  constructor(private readonly loop: EventLoop) {}
+
   start(): void {
     this.turns = 0;
     this.longestMs = 0;
     this.longest = shortestTurn;
-    if (this.timer !== undefined) return;
+    if (this.running) return;
+    this.running = true;
     this.usage ??= loadThreadUsage();
     const { usage } = this;
     let wall = performance.now();
     let cpu = usage.cpuMs();
     let faults = usage.pageFaults();
-    this.timer = setInterval(() => {
+    const look = (): void => {
+      if (!this.running) return;
       const nextFaults = usage.pageFaults();
       this.add(performance.now() - wall, usage.cpuMs() - cpu, nextFaults - faults);
       // The meter's own work does not count.
       wall = performance.now();
       cpu = usage.cpuMs();
       faults = nextFaults;
-    }, periodMs);
+      this.loop.after(periodMs, look);
+    };
+    this.loop.after(periodMs, look);
   }
 
   private add(wallMs: number, cpuMs: number, pageFaults: number): void {
@@ -76,8 +83,7 @@ export class LoopTurnMeter implements TurnMeter {
   }
 
   stop(): TurnReport {
-    clearInterval(this.timer);
-    this.timer = undefined;
+    this.running = false;
     return { turns: this.turns, longestMs: this.longestMs, ...this.longest };
   }
 }

@@ -14,6 +14,7 @@ import { encodeReply, nullArray, type Protocol, type ReplyValue } from "../base/
 import type { CommandRow } from "../commands/row.ts";
 import type { CommandTable } from "../commands/table.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { InputRegion } from "../engine/memory.ts";
 import type { BlockedClient } from "./blocked.ts";
 import { HostCall, type Later } from "./call.ts";
 import { type Client, ClientState } from "./client.ts";
@@ -61,10 +62,11 @@ export class Execution {
   /** Quick commands since the last that was timed. */
   private untimed = 0;
   private nowMs: number;
-  /** The chunk in hand, for the slow log. */
+  /** The chunk in hand; undefined: it lies in the engine's input region. */
   private chunk: Uint8Array | undefined;
   /** Commands of it that have run. */
   private chunkCommands = 0;
+  private inputLength = 0;
   private readonly engine: Engine;
   private readonly quick: QuickCalls;
   private readonly turnShare: TurnShare<Client>;
@@ -93,28 +95,52 @@ export class Execution {
       this.hold(client, chunk);
       return;
     }
-    const { clock } = this.node.modules;
-    const started = clock.monotonicMs();
-    if (started > this.node.stallDeadlineMs) this.node.cluster?.onStalled();
-    this.segmentStartMs = started;
-    this.turnShare.begin(started);
-    this.nowMs = clock.wallMs(started);
-    client.lastActiveMs = this.nowMs;
-    client.inputBytes += chunk.length;
-    this.node.stats.reads++;
-    this.node.stats.netInputBytes += chunk.length;
     this.chunk = chunk;
-    this.chunkCommands = 0;
-    this.current = client;
-    if (client.kind === "replica" && chunk[0] === newline) {
-      this.node.replication.onReplicaNewline(client);
-    }
+    this.beginRead(client, chunk.length);
     if (chunk.length <= Region.Input) {
       this.run(client, this.engine.execute(client.handle, chunk, this.nowMs));
     } else {
       this.receivePieces(client, chunk);
     }
     this.endTurn();
+  }
+
+  /** Where the client's next bytes may be read to; undefined: hand them over by `receive`. */
+  directInput(client: Client): InputRegion | undefined {
+    if (client.state !== ClientState.Ready || this.current !== undefined) return undefined;
+    return this.engine.directInput(client.handle);
+  }
+
+  /** As `receive`, with `length` bytes that lie where `directInput` said. */
+  receiveDirect(client: Client, length: number): void {
+    this.beginRead(client, length);
+    this.run(client, this.engine.executeDirect(client.handle, length, this.nowMs));
+    this.endTurn();
+  }
+
+  private beginRead(client: Client, length: number): void {
+    const { node } = this;
+    const { clock } = node.modules;
+    const started = clock.monotonicMs();
+    if (started > node.stallDeadlineMs) node.cluster?.onStalled();
+    this.segmentStartMs = started;
+    this.turnShare.begin(started);
+    this.nowMs = clock.wallMs(started);
+    client.lastActiveMs = this.nowMs;
+    client.inputBytes += length;
+    node.stats.reads++;
+    node.stats.netInputBytes += length;
+    this.inputLength = length;
+    this.chunkCommands = 0;
+    this.current = client;
+    if (client.kind === "replica" && this.input()[0] === newline) {
+      node.replication.onReplicaNewline(client);
+    }
+  }
+
+  /** What was read, as long as the client is in hand. */
+  private input(): Uint8Array {
+    return this.chunk ?? this.engine.inputView(this.inputLength);
   }
 
   private receivePieces(client: Client, chunk: Uint8Array): void {
@@ -156,6 +182,7 @@ export class Execution {
   private endTurn(): void {
     this.current = undefined;
     this.chunk = undefined;
+    this.inputLength = 0;
     if (!this.performing) this.serveReady();
     this.node.cron.beginReclaim();
     if (this.turnEnd.length > 0 && !this.ending) this.runTurnEnd();
@@ -270,7 +297,7 @@ export class Execution {
     if (engine.commandStat(id, CommandStat.Calls) < timedCallsMin) return 1;
     const { slowlogMicroseconds } = this.node.tuning;
     if (slowlogMicroseconds >= 0 && slowlogMicroseconds < quickMicroseconds) return 1;
-    if (engine.replyLength > quickBytesMax || (this.chunk?.length ?? 0) > quickBytesMax) return 1;
+    if (engine.replyLength > quickBytesMax || this.inputLength > quickBytesMax) return 1;
     this.untimed = (this.untimed + 1) % sampleEvery;
     return this.untimed === 0 ? sampleEvery : 0;
   }
@@ -288,7 +315,7 @@ export class Execution {
     const { elapsed, count, before, id } = batch;
     const row = this.node.rowOf(id);
     if (row === undefined) return;
-    const parsed = this.chunk === undefined ? [] : commandsIn(this.chunk, count, before);
+    const parsed = this.inputLength === 0 ? [] : commandsIn(this.input(), count, before);
     const shown = parsed.flatMap((argv) => {
       const resolved = this.node.modules.commands.resolve(argv);
       const safe = "row" in resolved ? redactedArguments(resolved.row, argv) : undefined;

@@ -7,6 +7,7 @@ import type { CommandRow } from "../commands/row.ts";
 import { type CommandTable, commandId } from "../commands/table.ts";
 import type { Configuration } from "../config/configuration.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { InputRegion } from "../engine/memory.ts";
 import { BlockedClients } from "./blocked.ts";
 import type { Handler } from "./call.ts";
 import { Client, type ClientLink, ClientState } from "./client.ts";
@@ -264,6 +265,16 @@ export class Node {
   /** Bytes from a client's connection. The view is not kept unless the client must wait. */
   receive(client: Client, chunk: Uint8Array): void {
     this.execution.receive(client, chunk);
+  }
+
+  /** Where the client's next bytes may be read to; undefined: hand them over by `receive`. */
+  directInput(client: Client): InputRegion | undefined {
+    return this.execution.directInput(client);
+  }
+
+  /** So many bytes lie where `directInput` said. */
+  receiveDirect(client: Client, length: number): void {
+    this.execution.receiveDirect(client, length);
   }
 
   /** Runs `action` when no client is in hand: at once, or at the end of the call that is. */

@@ -11,6 +11,7 @@ import { Engine } from "../../src/engine/engine.ts";
 import { instantiate } from "../../src/engine/instantiate.ts";
 import { SystemClock } from "../../src/io/clock.ts";
 import { configEnvironment } from "../../src/io/disk.ts";
+import { runtimeLoop } from "../../src/io/event-loop.ts";
 import { nodeSystem } from "../../src/io/process.ts";
 import type { ClientLink } from "../../src/node/client.ts";
 import { Node } from "../../src/node/node.ts";
@@ -25,7 +26,7 @@ const node = new Node({
   commands: new CommandTable(),
   log: new Logger({ pid: process.pid }, { nowMs: () => 0, write: () => undefined }),
   clock: new SystemClock(),
-  system: nodeSystem({ executable: process.execPath, configFile: "" }),
+  system: nodeSystem({ executable: process.execPath, configFile: "", loop: runtimeLoop }),
 });
 applySettings(node);
 
