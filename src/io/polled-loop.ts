@@ -1,18 +1,24 @@
+import { drainMicrotasks } from "bun:jsc";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import type { TCPSocketListener } from "bun";
 import type { EventLoop } from "./event-loop.ts";
+import { SpinPolicy, spinMs } from "./spin.ts";
 import { EpollEvent, SystemCalls } from "./system-calls.ts";
 
 /** The runtime has its turn at least this often while our sockets are busy, milliseconds. */
 const busyTurnMs = 10;
-/** And after our last event, so that what we have set going there starts. */
-const quietTurnMs = 1;
-/** And while nothing happens at all. */
+/** And this often in any case. A shorter wait would be the system's next timer, which it would have to set each time. */
 const idleTurnMs = 100;
 
-/** Called with the events that a descriptor is ready for. */
+/** Much input in one pass over what is ready: time to look at the clock. */
+const inputBytesPerLook = 64 * 1024;
+/** A pass that has taken so long is interrupted for what else waits, milliseconds. */
+const passMs = 4;
+
 export interface Polled {
-  onReady(events: number): void;
+  /** Called with the events that its descriptor is ready for; answers how many bytes of input it took. */
+  onReady(events: number): number;
 }
 
 interface Timer {
@@ -21,7 +27,7 @@ interface Timer {
 }
 
 /**
- * A loop of our own for the sockets of clients, nested with the runtime's: the runtime's costs more per socket
+ * A loop of our own for the sockets of clients, nested with the runtime's: that one costs more per socket
  * event than the engine needs for a command. It waits for our descriptors and for the runtime's own epoll
  * instance, and hands over to the runtime for a turn whenever that one has something to do. The runtime's timers do not
  * show there, so `soon` and `after` are kept here, and a timer of anybody else may fire up to `idleTurnMs` late.
@@ -31,8 +37,11 @@ export class PolledLoop implements EventLoop {
   private readonly timers: Timer[] = [];
   private actions: (() => void)[] = [];
   private readonly epoll: number;
-  /** Something has run since the runtime's last turn. */
-  private hasRun = true;
+  /** Descriptors that the last `wait` found ready, and how many of them have been served. */
+  private readyCount = 0;
+  private servedCount = 0;
+  private runtimeWaits = false;
+  private readonly spin = new SpinPolicy(availableParallelism() > 1);
   private readonly turn = (): void => this.run();
 
   private constructor(
@@ -90,52 +99,86 @@ export class PolledLoop implements EventLoop {
 
   /** Turn after turn, until the runtime must have one. */
   private run(): void {
-    const { system, epoll } = this;
     let nowMs = performance.now();
     const handOverMs = nowMs + busyTurnMs;
     for (;;) {
-      const count = system.wait(epoll, this.waitMs(nowMs));
-      let runtimeWaits = count < 0;
-      for (let index = 0; index < count; index++) {
-        const descriptor = system.readyDescriptor(index);
-        if (descriptor === this.runtimeEpoll) runtimeWaits = true;
-        else this.polled[descriptor]?.onReady(system.readyEvents(index));
+      if (this.servedCount === this.readyCount) {
+        this.servedCount = 0;
+        this.readyCount = this.wait(this.waitMs(nowMs), nowMs);
+        if (this.readyCount < 0) {
+          // A signal, which the runtime's handler has taken note of.
+          this.readyCount = 0;
+          this.runtimeWaits = true;
+        }
       }
+      this.serve();
       nowMs = performance.now();
-      const acted = this.runActions();
-      const timed = this.runTimers(nowMs);
-      const worked = acted || timed || count > 0;
-      if (runtimeWaits || (!worked && this.hasRun) || nowMs >= handOverMs) break;
-      if (worked) this.hasRun = true;
+      this.runActions();
+      this.runTimers(nowMs);
+      drainMicrotasks();
+      if (this.runtimeWaits || nowMs >= handOverMs) break;
     }
-    this.hasRun = false;
+    this.runtimeWaits = false;
     setImmediate(this.turn);
+  }
+
+  /** Answers how many descriptors are ready, after so many milliseconds at the latest. */
+  private wait(milliseconds: number, nowMs: number): number {
+    const { system, epoll, spin } = this;
+    if (milliseconds === 0) return system.wait(epoll, 0);
+    if (spin.pays()) {
+      const endMs = nowMs + spinMs;
+      do {
+        const count = system.wait(epoll, 0);
+        if (count === 0) continue;
+        spin.note(true);
+        return count;
+      } while (performance.now() < endMs);
+      spin.note(false);
+    }
+    return system.wait(epoll, milliseconds);
+  }
+
+  /** Serves what is ready, unless that takes long: then the rest has its turn after what else waits. */
+  private serve(): void {
+    const { system } = this;
+    let inputBytes = 0;
+    let endMs = 0;
+    while (this.servedCount < this.readyCount) {
+      const index = this.servedCount++;
+      const descriptor = system.readyDescriptor(index);
+      if (descriptor === this.runtimeEpoll) {
+        this.runtimeWaits = true;
+        continue;
+      }
+      inputBytes += this.polled[descriptor]?.onReady(system.readyEvents(index)) ?? 0;
+      if (inputBytes < inputBytesPerLook) continue;
+      inputBytes = 0;
+      const nowMs = performance.now();
+      if (endMs === 0) endMs = nowMs + passMs;
+      else if (nowMs >= endMs) return;
+    }
   }
 
   private waitMs(nowMs: number): number {
     if (this.actions.length > 0) return 0;
-    const longestMs = this.hasRun ? quietTurnMs : idleTurnMs;
     const next = this.timers[this.timers.length - 1];
-    if (next === undefined) return longestMs;
-    return Math.max(0, Math.min(longestMs, Math.ceil(next.dueMs - nowMs)));
+    if (next === undefined) return idleTurnMs;
+    return Math.max(0, Math.min(idleTurnMs, Math.ceil(next.dueMs - nowMs)));
   }
 
-  private runActions(): boolean {
+  private runActions(): void {
     const { actions } = this;
-    if (actions.length === 0) return false;
+    if (actions.length === 0) return;
     this.actions = [];
     for (const action of actions) action();
-    return true;
   }
 
-  private runTimers(nowMs: number): boolean {
+  private runTimers(nowMs: number): void {
     const { timers } = this;
-    let ran = false;
     while (timers.length > 0 && (timers[timers.length - 1] as Timer).dueMs <= nowMs) {
-      ran = true;
       timers.pop()?.action();
     }
-    return ran;
   }
 }
 

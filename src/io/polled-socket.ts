@@ -16,12 +16,21 @@ const acceptPauseMs = 100;
 const readBuffer = new Uint8Array(readBytesMax);
 const wasteBuffer = new Uint8Array(readBytesMax);
 
-/** A connected socket in our own loop. */
+const inputEnds = EpollEvent.PeerDone | EpollEvent.HangUp | EpollEvent.Error;
+const canWrite = EpollEvent.Out | EpollEvent.HangUp | EpollEvent.Error;
+
+/**
+ * A connected socket in our own loop. It is watched for everything from open to close, edge-triggered, which saves
+ * the system from asking each socket twice; whether there is something to read is remembered here.
+ */
 export class PolledSocket implements ClientSocket, Polled {
   private events: ClientSocketEvents | undefined;
-  private reading = true;
+  private paused = false;
+  /** There may be input that the system does not report again. */
+  private readable = false;
+  /** Nothing comes behind that input. */
+  private ended = false;
   private writing = false;
-  private watched = false;
   private closed = false;
 
   constructor(
@@ -32,32 +41,49 @@ export class PolledSocket implements ClientSocket, Polled {
   /** Events come from now on. */
   open(events: ClientSocketEvents): void {
     this.events = events;
-    this.apply();
+    const { In, Out, PeerDone, Edge } = EpollEvent;
+    if (!this.loop.watch(this.fd, In | Out | PeerDone | Edge, this)) this.closeSoon();
   }
 
-  onReady(events: number): void {
-    if ((events & ~EpollEvent.Out) !== 0 && this.reading) this.read();
-    // Errors and hang-ups of a socket that is not read show when it is written to.
-    if (this.writing && !this.closed && (events & ~EpollEvent.In) !== 0) {
+  onReady(events: number): number {
+    if ((events & inputEnds) !== 0) this.ended = true;
+    if ((events & ~EpollEvent.Out) !== 0) this.readable = true;
+    if (this.writing && (events & canWrite) !== 0) {
       this.writing = false;
       this.events?.onDrain();
-      if (!this.writing) this.apply();
     }
+    return this.readable ? this.read() : 0;
   }
 
-  private read(): void {
+  /** Answers how many bytes came. */
+  private read(): number {
     const { events, fd } = this;
-    if (events === undefined) return;
+    if (events === undefined || this.paused || this.closed) return 0;
     const { system } = this.loop;
     const direct = events.directInput;
+    const wanted = direct === undefined ? readBytesMax : Math.min(direct.lengthMax, readBytesMax);
     const length =
       direct === undefined
-        ? system.receive(fd, readBuffer, 0, readBytesMax)
-        : system.receive(fd, direct.bytes, direct.offset, direct.lengthMax);
+        ? system.receive(fd, readBuffer, 0, wanted)
+        : system.receive(fd, direct.bytes, direct.offset, wanted);
     if (length > 0) {
+      // Less than there was room for is all there was (epoll(7)).
+      if (length < wanted && !this.ended) this.readable = false;
+      else this.readAgain();
       if (direct === undefined) events.onData(readBuffer.subarray(0, length));
       else events.onDirectInput(length);
-    } else if (length === 0 || !isTemporary(system.errno)) this.close();
+      return length;
+    }
+    this.readable = false;
+    if (length === 0 || !isTemporary(system.errno)) this.close();
+    else this.ended = false;
+    return 0;
+  }
+
+  private readAgain(): void {
+    this.loop.soon(() => {
+      if (this.readable) this.read();
+    });
   }
 
   write(bytes: Uint8Array, offset: number, length: number): number {
@@ -66,23 +92,21 @@ export class PolledSocket implements ClientSocket, Polled {
     const taken = system.send(this.fd, bytes, offset, length);
     if (taken === length) return taken;
     if (taken < 0 && !isTemporary(system.errno)) {
-      // Not now: whoever writes does not expect its connection to end under it.
-      this.loop.soon(() => this.close());
+      this.closeSoon();
       return 0;
     }
     this.writing = true;
-    this.apply();
     return Math.max(0, taken);
   }
 
   pause(): void {
-    this.reading = false;
-    this.apply();
+    this.paused = true;
   }
 
   resume(): void {
-    this.reading = true;
-    this.apply();
+    if (!this.paused) return;
+    this.paused = false;
+    if (this.readable) this.readAgain();
   }
 
   /** Everything that `write` took is the system's by now, and it delivers that. */
@@ -90,24 +114,16 @@ export class PolledSocket implements ClientSocket, Polled {
     this.close();
   }
 
-  /** Tells the system what to watch for. */
-  private apply(): void {
-    if (this.closed || this.events === undefined) return;
-    const wanted = (this.reading ? EpollEvent.In : 0) | (this.writing ? EpollEvent.Out : 0);
-    const { loop, fd } = this;
-    // A hang-up would be reported, again and again, even to somebody who waits for nothing.
-    if (wanted === 0) {
-      if (this.watched) loop.unwatch(fd);
-      this.watched = false;
-    } else if (this.watched) loop.rewatch(fd, wanted);
-    else this.watched = loop.watch(fd, wanted, this);
+  /** Whoever writes does not expect its connection to end under it. */
+  private closeSoon(): void {
+    this.loop.soon(() => this.close());
   }
 
   private close(): void {
     if (this.closed) return;
     this.closed = true;
     const { loop, fd } = this;
-    if (this.watched) loop.unwatch(fd);
+    loop.unwatch(fd);
     // Closing with input unread resets the connection, and the peer may lose our last reply.
     for (let reads = 0; reads < drainReadsMax; reads++) {
       if (loop.system.receive(fd, wasteBuffer, 0, readBytesMax) <= 0) break;
@@ -137,21 +153,22 @@ export class PolledListener implements Listening, Polled {
     loop.watch(listening.fd, EpollEvent.In, this);
   }
 
-  onReady(): void {
+  onReady(): number {
     const { loop, listening, modules } = this;
     const { system } = loop;
     for (let count = 0; count < acceptsPerTurn; count++) {
       const fd = system.accept(listening.fd);
       if (fd < 0) {
         const { errno } = system;
-        if (isTemporary(errno)) return;
+        if (isTemporary(errno)) break;
         // Its peer gave up before we came.
         if (errno === Errno.ECONNABORTED) continue;
         this.pause(errno);
-        return;
+        break;
       }
       modules.accepted(new PolledSocket(loop, fd), system.peerName(), system.localName(fd));
     }
+    return 0;
   }
 
   /** The connection stays in the queue, so the loop would report it without end. */

@@ -9,14 +9,22 @@ export enum Errno {
 }
 
 export enum EpollEvent {
-  In = 1,
-  Out = 4,
+  In = 0x1,
+  Out = 0x4,
+  Error = 0x8,
+  HangUp = 0x10,
+  /** The peer sends no more. */
+  PeerDone = 0x2000,
+  /** Reported once, until something new happens. */
+  Edge = 0x80000000,
 }
 
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;
 const EPOLL_CTL_MOD = 3;
 const EPOLL_CLOEXEC = 0o2000000;
+/** Numbers of recvfrom(2) and sendto(2). */
+const SYS = process.arch === "x64" ? { recvfrom: 45, sendto: 44 } : { recvfrom: 207, sendto: 206 };
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const MSG_DONTWAIT = 0x40;
@@ -39,8 +47,7 @@ const functions = {
   epoll_ctl: { args: [i32, i32, i32, pointer], returns: i32 },
   epoll_wait: { args: [i32, pointer, i32, i32], returns: i32 },
   accept4: { args: [i32, pointer, pointer, i32], returns: i32 },
-  recv: { args: [i32, pointer, u64_fast, i32], returns: i64_fast },
-  send: { args: [i32, pointer, u64_fast, i32], returns: i64_fast },
+  syscall: { args: [i32, i32, pointer, u64_fast, i32, pointer, i32], returns: i64_fast },
   close: { args: [i32], returns: i32 },
   setsockopt: { args: [i32, i32, i32, pointer, i32], returns: i32 },
   getsockname: { args: [i32, pointer, pointer], returns: i32 },
@@ -58,6 +65,9 @@ export interface SocketAddress {
 /**
  * The system calls of a socket loop, straight to the C library: docs/engine.md, "Sockets". Nothing here is
  * allocated per call. A result below 0 is a failure, and `errno` its number until the next call.
+ *
+ * Reading and writing go around the library's wrappers: those are cancellation points, and in a process with
+ * threads they pay for that with two atomic operations a call.
  */
 export class SystemCalls {
   /** Events taken by one `wait`. */
@@ -173,13 +183,16 @@ export class SystemCalls {
 
   /** Reads up to `length` bytes to `offset` of `memory`; 0: the peer sends no more. */
   receive(descriptor: number, memory: Uint8Array, offset: number, length: number): number {
-    return this.library.recv(descriptor, this.at(memory, offset), length, MSG_DONTWAIT) as number;
+    const at = this.at(memory, offset);
+    const { syscall } = this.library;
+    return syscall(SYS.recvfrom, descriptor, at, length, MSG_DONTWAIT, null, 0) as number;
   }
 
   /** Answers how much of it the system took. */
   send(descriptor: number, memory: Uint8Array, offset: number, length: number): number {
     const flags = MSG_NOSIGNAL | MSG_DONTWAIT;
-    return this.library.send(descriptor, this.at(memory, offset), length, flags) as number;
+    const at = this.at(memory, offset);
+    return this.library.syscall(SYS.sendto, descriptor, at, length, flags, null, 0) as number;
   }
 
   close(descriptor: number): void {
