@@ -41,6 +41,7 @@ export class PolledLoop implements EventLoop {
   private readyCount = 0;
   private servedCount = 0;
   private runtimeWaits = false;
+  private closed = false;
   private readonly spin = new SpinPolicy(availableParallelism() > 1);
   private readonly turn = (): void => this.run();
 
@@ -60,6 +61,12 @@ export class PolledLoop implements EventLoop {
     if (loop.epoll < 0 || !system.watch(loop.epoll, runtimeEpoll, EpollEvent.In)) return undefined;
     setImmediate(loop.turn);
     return loop;
+  }
+
+  /** Ends the loop: nobody hears of anything any more. */
+  close(): void {
+    this.closed = true;
+    this.system.close(this.epoll);
   }
 
   soon(action: () => void): void {
@@ -99,6 +106,7 @@ export class PolledLoop implements EventLoop {
 
   /** Turn after turn, until the runtime must have one. */
   private run(): void {
+    if (this.closed) return;
     let nowMs = performance.now();
     const handOverMs = nowMs + busyTurnMs;
     for (;;) {
@@ -116,6 +124,7 @@ export class PolledLoop implements EventLoop {
       this.runActions();
       this.runTimers(nowMs);
       drainMicrotasks();
+      if (this.closed) return;
       if (this.runtimeWaits || nowMs >= handOverMs) break;
     }
     this.runtimeWaits = false;

@@ -1,13 +1,14 @@
 import { encodeCommand } from "../support/resp-client.ts";
-import { until } from "../support/server.ts";
 
 /** A connection that shows every byte. */
 export class RawConnection {
   private text = "";
   private socket: Awaited<ReturnType<typeof Bun.connect>> | undefined;
-  private closed = false;
+  /** Whoever has an answer here has all that the server had to say before. */
+  private witness: Witness | undefined;
 
   async open(port: number): Promise<void> {
+    this.witness = await Witness.open(port);
     this.socket = await Bun.connect({
       hostname: "127.0.0.1",
       port,
@@ -15,14 +16,11 @@ export class RawConnection {
         data: (_, chunk) => {
           this.text += chunk.toString("latin1");
         },
-        close: () => {
-          this.closed = true;
-        },
       },
     });
   }
 
-  /** Sends a line and answers what came until nothing more does; some lines are answered by nothing at all. */
+  /** Sends a line and answers what came of it. */
   say(line: string): Promise<string> {
     return this.sayAll([line]);
   }
@@ -30,14 +28,11 @@ export class RawConnection {
   async sayAll(lines: readonly string[]): Promise<string> {
     this.text = "";
     this.socket?.write(Buffer.concat(lines.map((line) => encodeCommand(line.split(" ")))));
-    let before = "";
-    let looks = 0;
-    await until(async () => {
-      before = this.text;
-      await Bun.sleep(8);
-      const quiet = this.text === before && (before !== "" || ++looks > 8);
-      return quiet || this.closed;
-    });
+    // The first answer may have been on its way already when the server read our lines.
+    await this.witness?.ask();
+    await this.witness?.ask();
+    // Both connections are read in one turn of the loop, in any order.
+    await Bun.sleep(1);
     return this.take().replace(/id\r\n:\d+/, "id");
   }
 
@@ -49,5 +44,34 @@ export class RawConnection {
 
   close(): void {
     this.socket?.end();
+    this.witness?.close();
+  }
+}
+
+/** A second connection to the same server. */
+class Witness {
+  private answered: (() => void) | undefined;
+  private constructor(private readonly socket: Awaited<ReturnType<typeof Bun.connect>>) {}
+
+  static async open(port: number): Promise<Witness> {
+    let witness: Witness | undefined;
+    const socket = await Bun.connect({
+      hostname: "127.0.0.1",
+      port,
+      socket: { data: () => witness?.answered?.() },
+    });
+    witness = new Witness(socket);
+    return witness;
+  }
+
+  ask(): Promise<void> {
+    return new Promise((resolve) => {
+      this.answered = resolve;
+      this.socket.write("PING\r\n");
+    });
+  }
+
+  close(): void {
+    this.socket.end();
   }
 }

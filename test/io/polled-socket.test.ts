@@ -1,0 +1,227 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { ClientSocketEvents } from "../../src/io/client-socket.ts";
+import { PolledLoop } from "../../src/io/polled-loop.ts";
+import { PolledListener, type PolledSocket } from "../../src/io/polled-socket.ts";
+
+/** What a socket has told its owner. */
+class Owner implements ClientSocketEvents {
+  readonly directInput = undefined;
+  readonly received: Uint8Array[] = [];
+  bytes = 0;
+  drained = 0;
+  closed = false;
+  onBytes: ((total: number) => void) | undefined;
+
+  constructor(readonly socket: PolledSocket) {}
+
+  onDirectInput(): void {
+    throw new Error("nothing is read in place here");
+  }
+  onData(chunk: Uint8Array): void {
+    this.received.push(chunk.slice());
+    this.bytes += chunk.length;
+    this.onBytes?.(this.bytes);
+  }
+  onDrain(): void {
+    this.drained++;
+  }
+  onClose(): void {
+    this.closed = true;
+  }
+}
+
+let loop: PolledLoop;
+let listener: PolledListener;
+let port = 0;
+let accepted: ((owner: Owner) => void) | undefined;
+
+beforeAll(() => {
+  const opened = PolledLoop.open();
+  if (opened === undefined) throw new Error("no loop of our own on this system");
+  loop = opened;
+  const listening = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  port = listening.port;
+  const { fd } = listening as unknown as { readonly fd: number };
+  listener = new PolledListener(
+    loop,
+    { fd, stop: () => listening.stop() },
+    {
+      accepted: (socket) => {
+        const owner = new Owner(socket);
+        socket.open(owner);
+        accepted?.(owner);
+      },
+      onFault: (errno) => {
+        throw new Error(`accept: ${errno}`);
+      },
+    },
+  );
+});
+
+afterAll(() => {
+  listener.stop();
+  loop.close();
+});
+
+interface Peer {
+  readonly owner: Owner;
+  readonly received: Uint8Array[];
+  readonly closed: Promise<void>;
+  write(bytes: Uint8Array): void;
+  end(): void;
+  reset(): void;
+}
+
+async function connect(): Promise<Peer> {
+  const arrival = Promise.withResolvers<Owner>();
+  accepted = arrival.resolve;
+  const received: Uint8Array[] = [];
+  const closed = Promise.withResolvers<void>();
+  let unsent = new Uint8Array(0);
+  const flush = (socket: { write(bytes: Uint8Array): number }): void => {
+    const taken = socket.write(unsent);
+    unsent = unsent.subarray(Math.max(0, taken));
+  };
+  const socket = await Bun.connect({
+    hostname: "127.0.0.1",
+    port,
+    socket: {
+      data: (_, chunk) => {
+        received.push(chunk.slice());
+      },
+      drain: flush,
+      close: () => closed.resolve(),
+    },
+  });
+  const owner = await arrival.promise;
+  return {
+    owner,
+    received,
+    closed: closed.promise,
+    write: (bytes) => {
+      unsent = Buffer.concat([unsent, bytes]);
+      flush(socket);
+    },
+    end: () => socket.end(),
+    reset: () => socket.terminate(),
+  };
+}
+
+/** By our own loop's clock: a timer of the runtime's waits for the runtime's next turn. */
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => loop.after(milliseconds, resolve));
+}
+
+/** Waits for something that the loops bring about; says what was missing. */
+async function until(what: string, holds: () => boolean): Promise<void> {
+  for (let waited = 0; waited < 5000; waited += 5) {
+    if (holds()) return;
+    await sleep(5);
+  }
+  throw new Error(`waited in vain: ${what}`);
+}
+
+function bytesOf(length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let index = 0; index < length; index++) bytes[index] = (index * 31 + (index >> 8)) & 0xff;
+  return bytes;
+}
+
+test("more than one read arrives whole and in order", async () => {
+  const peer = await connect();
+  const sent = bytesOf(3_000_000);
+  peer.write(sent);
+  await until("all bytes", () => peer.owner.bytes === sent.length);
+  expect(Buffer.concat(peer.owner.received).equals(sent)).toBe(true);
+  peer.end();
+  await until("the end", () => peer.owner.closed);
+});
+
+test("the last bytes arrive though the end comes with them", async () => {
+  for (let round = 0; round < 50; round++) {
+    const peer = await connect();
+    peer.write(bytesOf(100 + round));
+    peer.end();
+    await until("the end", () => peer.owner.closed);
+    expect(peer.owner.bytes).toBe(100 + round);
+  }
+});
+
+test("what comes during a pause is read after it", async () => {
+  const peer = await connect();
+  peer.owner.socket.pause();
+  peer.write(bytesOf(1000));
+  await sleep(30);
+  expect(peer.owner.bytes).toBe(0);
+  peer.owner.socket.resume();
+  await until("the bytes", () => peer.owner.bytes === 1000);
+  peer.owner.socket.pause();
+  peer.write(bytesOf(10));
+  peer.end();
+  await sleep(30);
+  expect(peer.owner.closed).toBe(false);
+  peer.owner.socket.resume();
+  await until("the end", () => peer.owner.closed);
+  expect(peer.owner.bytes).toBe(1010);
+});
+
+test("what the system does not take is offered again", async () => {
+  const peer = await connect();
+  const sent = bytesOf(20_000_000);
+  const { owner } = peer;
+  let at = 0;
+  const offer = (): void => {
+    while (at < sent.length) {
+      const taken = owner.socket.write(sent, at, sent.length - at);
+      at += taken;
+      if (taken === 0) return;
+    }
+    owner.socket.end();
+  };
+  offer();
+  expect(at).toBeLessThan(sent.length);
+  const onDrain = owner.onDrain.bind(owner);
+  owner.onDrain = () => {
+    onDrain();
+    offer();
+  };
+  await peer.closed;
+  expect(Buffer.concat(peer.received).equals(sent)).toBe(true);
+  expect(owner.drained).toBeGreaterThan(0);
+});
+
+test("a peer that resets the connection closes it", async () => {
+  const peer = await connect();
+  peer.reset();
+  await until("the end", () => peer.owner.closed);
+});
+
+test("the last reply arrives though there was input that nobody read", async () => {
+  const peer = await connect();
+  peer.owner.socket.pause();
+  peer.write(bytesOf(200_000));
+  await sleep(20);
+  const reply = bytesOf(50);
+  peer.owner.socket.write(reply, 0, reply.length);
+  peer.owner.socket.end();
+  await peer.closed;
+  expect(Buffer.concat(peer.received).equals(reply)).toBe(true);
+});
+
+test("actions and timers run in order, and promises are settled between them", async () => {
+  const order: string[] = [];
+  const done = Promise.withResolvers<void>();
+  const start = performance.now();
+  loop.after(20, () => {
+    order.push(`20 ms${performance.now() - start >= 20 ? "" : " early"}`);
+    done.resolve();
+  });
+  loop.after(5, () => order.push("5 ms"));
+  loop.soon(() => {
+    order.push("soon");
+    queueMicrotask(() => order.push("promise"));
+    loop.soon(() => order.push("the next turn"));
+  });
+  await done.promise;
+  expect(order).toEqual(["soon", "promise", "the next turn", "5 ms", "20 ms"]);
+});
