@@ -272,9 +272,14 @@ const COPIED = `refcount:${SHARED} `;
 function sameButReferences(args: readonly string[], real: Buffer, atoll: Buffer): boolean {
   const name = nameOf(args);
   const sub = (args[1] ?? "").toLowerCase();
-  if (name === "object" && sub === "refcount") return near(real, atoll, 2);
+  // Under a policy by use Redis does not share integers, so that theirs count as well.
+  const isShared = `${atoll}` === `:${SHARED}\r\n`;
+  if (name === "object" && sub === "refcount") {
+    return near(real, isShared ? Buffer.from(":1\r\n") : atoll, 2);
+  }
   if (name !== "debug" || sub !== "object") return false;
-  return plain(real).replace(/refcount:[23] /, "refcount:1 ") === plain(atoll);
+  const counted = plain(real).replace(/refcount:[23] /, "refcount:1 ");
+  return counted === plain(atoll).replace(COPIED, "refcount:1 ");
 }
 
 /** Field names of CLIENT LIST, line by line; `lib-name` and `lib-ver` are those of Redis 7.2. */
