@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import type { TCPSocketListener } from "bun";
 import type { EventLoop } from "./event-loop.ts";
-import { SpinPolicy, spinMs } from "./spin.ts";
+import { Patience, PatiencePolicy } from "./patience.ts";
 import { EpollEvent, SystemCalls } from "./system-calls.ts";
 
 /** The runtime has its turn at least this often while our sockets are busy, milliseconds. */
@@ -11,12 +11,19 @@ const busyTurnMs = 10;
 /** And this often in any case. A shorter wait would be the system's next timer, which it would have to set each time. */
 const idleTurnMs = 100;
 
+/** How long to ask again and again before sleeping, milliseconds: about what falling asleep and waking up take. */
+const spinMs = 0.02;
+const napMicroseconds = 20;
+const napsMax = 2;
+
 /** Much input in one pass over what is ready: time to look at the clock. */
 const inputBytesPerLook = 64 * 1024;
 /** A pass that has taken so long is interrupted for what else waits, milliseconds. */
 const passMs = 4;
 
 export interface Polled {
+  /** The last window of time in which there was something for it: `PatiencePolicy`. */
+  activeIn: number;
   /** Called with the events that its descriptor is ready for; answers how many bytes of input it took. */
   onReady(events: number): number;
 }
@@ -42,7 +49,7 @@ export class PolledLoop implements EventLoop {
   private servedCount = 0;
   private runtimeWaits = false;
   private closed = false;
-  private readonly spin = new SpinPolicy(availableParallelism() > 1);
+  private readonly patience = new PatiencePolicy(availableParallelism() > 1);
   private readonly turn = (): void => this.run();
 
   private constructor(
@@ -50,6 +57,7 @@ export class PolledLoop implements EventLoop {
     private readonly runtimeEpoll: number,
   ) {
     this.epoll = system.createEpoll();
+    system.exactNaps();
   }
 
   /** Undefined where the system or the runtime does not let us: then the runtime's loop does it all. */
@@ -133,24 +141,39 @@ export class PolledLoop implements EventLoop {
 
   /** Answers how many descriptors are ready, after so many milliseconds at the latest. */
   private wait(milliseconds: number, nowMs: number): number {
-    const { system, epoll, spin } = this;
+    const { system, epoll, patience } = this;
     if (milliseconds === 0) return system.wait(epoll, 0);
-    if (spin.pays()) {
-      const endMs = nowMs + spinMs;
-      do {
-        const count = system.wait(epoll, 0);
-        if (count === 0) continue;
-        spin.note(true);
-        return count;
-      } while (performance.now() < endMs);
-      spin.note(false);
+    const choice = patience.choose(nowMs);
+    if (choice !== Patience.Sleep) {
+      const count = choice === Patience.Nap ? this.nap() : this.spin(nowMs + spinMs);
+      patience.note(count !== 0);
+      if (count !== 0) return count;
     }
     return system.wait(epoll, milliseconds);
   }
 
+  private spin(endMs: number): number {
+    const { system, epoll } = this;
+    do {
+      const count = system.wait(epoll, 0);
+      if (count !== 0) return count;
+    } while (performance.now() < endMs);
+    return 0;
+  }
+
+  private nap(): number {
+    const { system, epoll } = this;
+    let count = system.wait(epoll, 0);
+    for (let naps = 0; count === 0 && naps < napsMax; naps++) {
+      system.nap(napMicroseconds);
+      count = system.wait(epoll, 0);
+    }
+    return count;
+  }
+
   /** Serves what is ready, unless that takes long: then the rest has its turn after what else waits. */
   private serve(): void {
-    const { system } = this;
+    const { patience, system } = this;
     let inputBytes = 0;
     let endMs = 0;
     while (this.servedCount < this.readyCount) {
@@ -160,7 +183,13 @@ export class PolledLoop implements EventLoop {
         this.runtimeWaits = true;
         continue;
       }
-      inputBytes += this.polled[descriptor]?.onReady(system.readyEvents(index)) ?? 0;
+      const polled = this.polled[descriptor];
+      if (polled === undefined) continue;
+      if (polled.activeIn !== patience.window) {
+        polled.activeIn = patience.window;
+        patience.countActive();
+      }
+      inputBytes += polled.onReady(system.readyEvents(index));
       if (inputBytes < inputBytesPerLook) continue;
       inputBytes = 0;
       const nowMs = performance.now();

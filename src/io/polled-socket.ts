@@ -24,6 +24,7 @@ const canWrite = EpollEvent.Out | EpollEvent.HangUp | EpollEvent.Error;
  * the system from asking each socket twice; whether there is something to read is remembered here.
  */
 export class PolledSocket implements ClientSocket, Polled {
+  activeIn = 0;
   private events: ClientSocketEvents | undefined;
   private paused = false;
   /** There may be input that the system does not report again. */
@@ -138,6 +139,7 @@ export class PolledSocket implements ClientSocket, Polled {
  * an address.
  */
 export class PolledListener implements Listening, Polled {
+  activeIn = 0;
   private stopped = false;
 
   constructor(

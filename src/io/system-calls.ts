@@ -36,6 +36,7 @@ const SOL_SOCKET = 1;
 const SO_KEEPALIVE = 9;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
+const PR_SET_TIMERSLACK = 29;
 const TCP_KEEPIDLE = 4;
 const TCP_KEEPINTVL = 5;
 const TCP_KEEPCNT = 6;
@@ -49,6 +50,8 @@ const functions = {
   accept4: { args: [i32, pointer, pointer, i32], returns: i32 },
   syscall: { args: [i32, i32, pointer, u64_fast, i32, pointer, i32], returns: i64_fast },
   close: { args: [i32], returns: i32 },
+  usleep: { args: [i32], returns: i32 },
+  prctl: { args: [i32, u64_fast, u64_fast, u64_fast, u64_fast], returns: i32 },
   setsockopt: { args: [i32, i32, i32, pointer, i32], returns: i32 },
   getsockname: { args: [i32, pointer, pointer], returns: i32 },
   inet_ntop: { args: [i32, pointer, pointer, i32], returns: pointer },
@@ -109,7 +112,16 @@ export class SystemCalls {
     return read.i32(this.errnoPtr, 0);
   }
 
-  // epoll(7), level-triggered.
+  /** Sleeps, whatever happens. `exactNaps` first, or the system adds some fifty microseconds. */
+  nap(microseconds: number): void {
+    this.library.usleep(microseconds);
+  }
+
+  exactNaps(): void {
+    this.library.prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
+  }
+
+  // epoll(7).
 
   createEpoll(): number {
     return this.library.epoll_create1(EPOLL_CLOEXEC);
