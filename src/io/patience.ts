@@ -15,6 +15,9 @@ export enum Patience {
 
 /** Clients active within a millisecond from which on a nap gathers several requests. */
 const manyClients = 12;
+/** About what it takes to serve a client: nobody's processor is idle while we nap as long as the others' requests take. */
+const napMicrosecondsPerClient = 1.2;
+const napMicrosecondsMax = 60;
 const worthMax = 16;
 /** A vain attempt weighs as much as this many that caught something. */
 const missCost = 2;
@@ -53,8 +56,16 @@ export class PatiencePolicy {
       if (this.sinceProbe < probeEvery) return Patience.Sleep;
       this.sinceProbe = 0;
     }
-    if (Math.max(this.activeBefore, this.active) >= manyClients) return Patience.Nap;
+    if (this.recentlyActive >= manyClients) return Patience.Nap;
     return this.canSpin ? Patience.Spin : Patience.Sleep;
+  }
+
+  get napMicroseconds(): number {
+    return Math.min(this.recentlyActive * napMicrosecondsPerClient, napMicrosecondsMax) | 0;
+  }
+
+  private get recentlyActive(): number {
+    return Math.max(this.activeBefore, this.active);
   }
 
   /** How an attempt ended: input came, or nothing did. */

@@ -13,7 +13,6 @@ const idleTurnMs = 100;
 
 /** How long to ask again and again before sleeping, milliseconds: about what falling asleep and waking up take. */
 const spinMs = 0.02;
-const napMicroseconds = 20;
 const napsMax = 2;
 
 /** Much input in one pass over what is ready: time to look at the clock. */
@@ -162,10 +161,10 @@ export class PolledLoop implements EventLoop {
   }
 
   private nap(): number {
-    const { system, epoll } = this;
+    const { system, epoll, patience } = this;
     let count = system.wait(epoll, 0);
     for (let naps = 0; count === 0 && naps < napsMax; naps++) {
-      system.nap(napMicroseconds);
+      system.nap(patience.napMicroseconds);
       count = system.wait(epoll, 0);
     }
     return count;

@@ -34,6 +34,15 @@ test("many busy clients: we nap while their requests gather", () => {
   expect(counts[Patience.Nap]).toBeGreaterThan(1700);
 });
 
+test("the more clients, the longer the nap, up to a limit", () => {
+  const naps = [20, 40, 1000].map((clients) => {
+    const policy = new PatiencePolicy(true);
+    choices(policy, { clients, stepMs: 0.0001, waits: 20_000, caught: () => true });
+    return policy.napMicroseconds;
+  });
+  expect(naps).toEqual([24, 48, 60]);
+});
+
 test("what catches nothing stops soon, and is tried again now and then", () => {
   const policy = new PatiencePolicy(true);
   choices(policy, { clients: 1, stepMs: 0.02, waits: 1000, caught: () => true });
