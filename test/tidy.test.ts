@@ -178,6 +178,22 @@ describe("cores are sans-io", () => {
   });
 });
 
+test("timers are those of the event loop", () => {
+  // The runtime's do not wake the loop that clients' sockets are in: docs/engine.md, "Sockets".
+  const loops = ["src/io/event-loop.ts", "src/io/polled-loop.ts"];
+  const servers = ["node", "io", "replication", "cluster", "persistence", "engine"];
+  const found = servers
+    .flatMap((folder) => sources(`src/${folder}/**/*.ts`))
+    .filter(
+      ({ path, code }) =>
+        !loops.includes(path) &&
+        /\b(?:setTimeout|setInterval|setImmediate|Bun\.sleep|(?:node:)?timers)\b(?!Sync)/.test(
+          withoutStrings(code),
+        ),
+    );
+  expect(found.map(({ path }) => path)).toEqual([]);
+});
+
 describe("shape of files", () => {
   test("named exports only", () => {
     const found = everyFile.filter(({ code }) =>

@@ -42,6 +42,8 @@ export class PolledLoop implements EventLoop {
   private readonly polled: (Polled | undefined)[] = [];
   private readonly timers: Timer[] = [];
   private actions: (() => void)[] = [];
+  /** How many of them have run. */
+  private actionsDone = 0;
   private readonly epoll: number;
   /** Descriptors that the last `wait` found ready, and how many of them have been served. */
   private readyCount = 0;
@@ -49,7 +51,14 @@ export class PolledLoop implements EventLoop {
   private runtimeWaits = false;
   private closed = false;
   private readonly patience = new PatiencePolicy(availableParallelism() > 1);
-  private readonly turn = (): void => this.run();
+  /** An exception ends the turn, not the loop: what becomes of the process is for its last handler to say. */
+  private readonly turn = (): void => {
+    try {
+      this.run();
+    } finally {
+      if (!this.closed) setImmediate(this.turn);
+    }
+  };
 
   private constructor(
     readonly system: SystemCalls,
@@ -127,15 +136,13 @@ export class PolledLoop implements EventLoop {
         }
       }
       this.serve();
-      nowMs = performance.now();
-      this.runActions();
+      nowMs = this.runActions();
       this.runTimers(nowMs);
       drainMicrotasks();
       if (this.closed) return;
       if (this.runtimeWaits || nowMs >= handOverMs) break;
     }
     this.runtimeWaits = false;
-    setImmediate(this.turn);
   }
 
   /** Answers how many descriptors are ready, after so many milliseconds at the latest. */
@@ -204,11 +211,21 @@ export class PolledLoop implements EventLoop {
     return Math.max(0, Math.min(idleTurnMs, Math.ceil(next.dueMs - nowMs)));
   }
 
-  private runActions(): void {
+  /** Runs those that are there now, unless that takes long: see `serve`. Answers the time. */
+  private runActions(): number {
+    let nowMs = performance.now();
     const { actions } = this;
-    if (actions.length === 0) return;
-    this.actions = [];
-    for (const action of actions) action();
+    const end = actions.length;
+    if (end === 0) return nowMs;
+    const endMs = nowMs + passMs;
+    while (this.actionsDone < end && nowMs < endMs) {
+      const action = actions[this.actionsDone++] as () => void;
+      action();
+      nowMs = performance.now();
+    }
+    this.actions = actions.slice(this.actionsDone);
+    this.actionsDone = 0;
+    return nowMs;
   }
 
   private runTimers(nowMs: number): void {

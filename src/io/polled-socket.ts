@@ -16,7 +16,9 @@ const acceptPauseMs = 100;
 const readBuffer = new Uint8Array(readBytesMax);
 const wasteBuffer = new Uint8Array(readBytesMax);
 
-const inputEnds = EpollEvent.PeerDone | EpollEvent.HangUp | EpollEvent.Error;
+/** A read that brings less than there was room for is not all there was: an end follows, or it stops at an urgent byte. */
+const moreThanInput =
+  EpollEvent.PeerDone | EpollEvent.HangUp | EpollEvent.Error | EpollEvent.Urgent;
 const canWrite = EpollEvent.Out | EpollEvent.HangUp | EpollEvent.Error;
 
 /**
@@ -29,8 +31,8 @@ export class PolledSocket implements ClientSocket, Polled {
   private paused = false;
   /** There may be input that the system does not report again. */
   private readable = false;
-  /** Nothing comes behind that input. */
-  private ended = false;
+  /** Only a read that brings nothing shows that there is no more. */
+  private readUntilEmpty = false;
   private writing = false;
   private closed = false;
 
@@ -42,12 +44,13 @@ export class PolledSocket implements ClientSocket, Polled {
   /** Events come from now on. */
   open(events: ClientSocketEvents): void {
     this.events = events;
-    const { In, Out, PeerDone, Edge } = EpollEvent;
-    if (!this.loop.watch(this.fd, In | Out | PeerDone | Edge, this)) this.closeSoon();
+    const { In, Out, Urgent, PeerDone, Edge } = EpollEvent;
+    const all = In | Out | Urgent | PeerDone | Edge;
+    if (!this.loop.watch(this.fd, all, this)) this.closeSoon();
   }
 
   onReady(events: number): number {
-    if ((events & inputEnds) !== 0) this.ended = true;
+    if ((events & moreThanInput) !== 0) this.readUntilEmpty = true;
     if ((events & ~EpollEvent.Out) !== 0) this.readable = true;
     if (this.writing && (events & canWrite) !== 0) {
       this.writing = false;
@@ -69,7 +72,7 @@ export class PolledSocket implements ClientSocket, Polled {
         : system.receive(fd, direct.bytes, direct.offset, wanted);
     if (length > 0) {
       // Less than there was room for is all there was (epoll(7)).
-      if (length < wanted && !this.ended) this.readable = false;
+      if (length < wanted && !this.readUntilEmpty) this.readable = false;
       else this.readAgain();
       if (direct === undefined) events.onData(readBuffer.subarray(0, length));
       else events.onDirectInput(length);
@@ -77,7 +80,7 @@ export class PolledSocket implements ClientSocket, Polled {
     }
     this.readable = false;
     if (length === 0 || !isTemporary(system.errno)) this.close();
-    else this.ended = false;
+    else this.readUntilEmpty = false;
     return 0;
   }
 

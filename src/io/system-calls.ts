@@ -10,6 +10,8 @@ export enum Errno {
 
 export enum EpollEvent {
   In = 0x1,
+  /** There is a byte out of band (MSG_OOB). */
+  Urgent = 0x2,
   Out = 0x4,
   Error = 0x8,
   HangUp = 0x10,

@@ -566,7 +566,8 @@ export class Execution {
     }
     client.state = state;
     client.parked = true;
-    client.link.pauseReading();
+    // Any other connection is still read, as only so do we hear that it has gone.
+    if (state === ClientState.Congested) client.link.pauseReading();
   }
 
   /** Lets a client go on that had to wait, when no other is in hand. */

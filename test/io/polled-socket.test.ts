@@ -1,7 +1,9 @@
+import { dlopen, FFIType, ptr } from "bun:ffi";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { ClientSocketEvents } from "../../src/io/client-socket.ts";
 import { PolledLoop } from "../../src/io/polled-loop.ts";
 import { PolledListener, type PolledSocket } from "../../src/io/polled-socket.ts";
+import { systemLibraries } from "../../src/io/system-library.ts";
 
 /** What a socket has told its owner. */
 class Owner implements ClientSocketEvents {
@@ -70,6 +72,25 @@ interface Peer {
   write(bytes: Uint8Array): void;
   end(): void;
   reset(): void;
+  /** Sends one byte out of band. */
+  writeUrgent(): void;
+}
+
+const MSG_OOB = 1;
+const { i32, ptr: pointer, u64_fast } = FFIType;
+
+function sendUrgent(descriptor: number): void {
+  for (const library of systemLibraries) {
+    try {
+      const { send } = dlopen(library, {
+        send: { args: [i32, pointer, u64_fast, i32], returns: i32 },
+      }).symbols;
+      expect(send(descriptor, ptr(new Uint8Array([0x58])), 1, MSG_OOB)).toBe(1);
+      return;
+    } catch {
+      // The next library may be the one.
+    }
+  }
 }
 
 async function connect(): Promise<Peer> {
@@ -104,6 +125,7 @@ async function connect(): Promise<Peer> {
     },
     end: () => socket.end(),
     reset: () => socket.terminate(),
+    writeUrgent: () => sendUrgent((socket as unknown as { readonly fd: number }).fd),
   };
 }
 
@@ -145,6 +167,19 @@ test("the last bytes arrive though the end comes with them", async () => {
     await until("the end", () => peer.owner.closed);
     expect(peer.owner.bytes).toBe(100 + round);
   }
+});
+
+test("what stands behind a byte out of band is read", async () => {
+  const peer = await connect();
+  peer.owner.socket.pause();
+  peer.write(bytesOf(100));
+  peer.writeUrgent();
+  peer.write(bytesOf(50));
+  await sleep(20);
+  peer.owner.socket.resume();
+  await until("all bytes", () => peer.owner.bytes === 150);
+  peer.end();
+  await until("the end", () => peer.owner.closed);
 });
 
 test("what comes during a pause is read after it", async () => {
@@ -224,4 +259,39 @@ test("actions and timers run in order, and promises are settled between them", a
   });
   await done.promise;
   expect(order).toEqual(["soon", "promise", "the next turn", "5 ms", "20 ms"]);
+});
+
+test("many actions do not hold up timers", async () => {
+  const endMs = performance.now() + 60;
+  let timers = 0;
+  const tick = (): void => {
+    timers++;
+    if (performance.now() < endMs) loop.after(1, tick);
+  };
+  loop.after(1, tick);
+  const done = Promise.withResolvers<void>();
+  let left = 60;
+  for (let count = left; count > 0; count--) {
+    loop.soon(() => {
+      Bun.sleepSync(1);
+      if (--left === 0) done.resolve();
+    });
+  }
+  await done.promise;
+  expect(timers).toBeGreaterThan(5);
+});
+
+test("an exception reaches the last handler, and the loop goes on", async () => {
+  const script = `
+    import { PolledLoop } from "${import.meta.dir}/../../src/io/polled-loop.ts";
+    process.on("uncaughtException", (reason) => console.log(reason.message));
+    const loop = PolledLoop.open();
+    loop.soon(() => { throw new Error("first"); });
+    loop.soon(() => console.log("second"));
+    loop.after(5, () => { throw new Error("third"); });
+    loop.after(10, () => { console.log("fourth"); process.exit(7); });
+  `;
+  const child = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe", stderr: "inherit" });
+  expect(await new Response(child.stdout).text()).toBe("first\nsecond\nthird\nfourth\n");
+  expect(await child.exited).toBe(7);
 });

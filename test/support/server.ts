@@ -13,9 +13,11 @@ import { type Address, RespClient } from "./resp-client.ts";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
 /** The command that starts Atoll, without arguments. */
-export function atollCommand(): string[] {
+export function atollCommand(preload?: string): string[] {
   const binary = process.env["ATOLL_BINARY"];
-  return binary ? [binary] : [process.execPath, join(root, "src", "main.ts")];
+  const program = join(root, "src", "main.ts");
+  if (preload !== undefined) return [process.execPath, "--preload", preload, program];
+  return binary ? [binary] : [process.execPath, program];
 }
 
 export interface ServerOptions {
@@ -29,6 +31,8 @@ export interface ServerOptions {
   readonly directory?: string;
   /** Cluster nodes need their bus port free too. */
   readonly cluster?: boolean;
+  /** A module that is loaded before the program, which then runs from source. */
+  readonly preload?: string;
   /** Start real redis-server instead of Atoll. */
   readonly real?: boolean;
   readonly env?: Record<string, string>;
@@ -118,7 +122,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
 export async function spawnServer(options: ServerOptions = {}): Promise<TestServer> {
   const port = options.port ?? freePort();
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), "atoll-test-"));
-  const command = options.real ? ["redis-server"] : atollCommand();
+  const command = options.real ? ["redis-server"] : atollCommand(options.preload);
   if (options.config !== undefined) {
     const file = join(directory, "redis.conf");
     await Bun.write(file, options.config);
