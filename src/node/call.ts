@@ -5,23 +5,30 @@ import { parseInteger } from "../base/integer.ts";
 import { error, type Protocol, type ReplyValue } from "../base/reply.ts";
 import type { CommandRow } from "../commands/row.ts";
 import type { Client } from "./client.ts";
+import type { HostCommand } from "./execution/surroundings.ts";
+import type { HostReply } from "./host-reply.ts";
 import type { Node } from "./node.ts";
 
 /** A host command in hand: who calls, and with what. */
-export class HostCall {
+export class HostCall implements HostCommand {
+  readonly client: Client;
+  readonly id: Command;
+  readonly row: CommandRow;
+  readonly argv: readonly Uint8Array[];
+  readonly insideExec: boolean;
+  readonly nowMs: number;
+
   constructor(
     readonly node: Node,
-    readonly client: Client,
-    readonly id: Command,
-    /** The row that was called: of the subcommand, if the command has some. */
-    readonly row: CommandRow,
-    /** With the command's own name at 0. */
-    readonly argv: readonly Uint8Array[],
-    /** Part of a transaction: must answer at once. */
-    readonly insideExec: boolean,
-    /** Wall clock of the call, milliseconds. */
-    readonly nowMs: number,
-  ) {}
+    command: HostCommand,
+  ) {
+    this.client = command.client;
+    this.id = command.id;
+    this.row = command.row;
+    this.argv = command.argv;
+    this.insideExec = command.insideExec;
+    this.nowMs = command.nowMs;
+  }
 
   get count(): number {
     return this.argv.length;
@@ -69,22 +76,6 @@ export class HostCall {
     return this.hasFlag(ClientFlag.Multi);
   }
 }
-
-/** The reply comes later: the client is parked, and `begin` is given the way to answer it. */
-export interface Later {
-  readonly kind: "later";
-  /** Called once the client is parked. `answer` may be called from anywhere, once. */
-  readonly begin: (answer: (reply: ReplyValue) => void) => void;
-}
-
-/** Nothing is sent: the command has no reply (CLIENT REPLY OFF), or has sent it by itself. */
-export interface Silent {
-  readonly kind: "silent";
-}
-
-export const silent: Silent = { kind: "silent" };
-
-export type HostReply = ReplyValue | Later | Silent;
 
 export type Handler = (call: HostCall) => HostReply;
 

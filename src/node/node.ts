@@ -1,6 +1,7 @@
 import { ClientFlag, Region, Stat } from "../../assembly/abi.ts";
 import { Command } from "../../assembly/command-ids.ts";
 import { Gate, Setting } from "../../assembly/settings.ts";
+import { assert } from "../base/assert.ts";
 import type { Logger } from "../base/log.ts";
 import type { ReplyValue } from "../base/reply.ts";
 import type { CommandRow } from "../commands/row.ts";
@@ -9,13 +10,14 @@ import type { Configuration } from "../config/configuration.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { InputRegion } from "../engine/memory.ts";
 import { BlockedClients } from "./blocked.ts";
-import type { Handler } from "./call.ts";
+import { type Handler, HostCall } from "./call.ts";
 import { Client, type ClientLink, ClientState } from "./client.ts";
 import { ClientRegistry } from "./clients.ts";
 import type { Clock } from "./clock.ts";
 import { HostCommandStats } from "./command-stats.ts";
 import { Cron } from "./cron.ts";
-import { Execution } from "./execution.ts";
+import { Execution } from "./execution/execution.ts";
+import type { HostCommand, Surroundings } from "./execution/surroundings.ts";
 import {
   type ClusterHooks,
   noPersistence,
@@ -23,6 +25,7 @@ import {
   type ReplicationHooks,
   StandaloneReplication,
 } from "./hooks.ts";
+import type { HostReply } from "./host-reply.ts";
 import { Latencies } from "./latencies.ts";
 import { PauseControl } from "./pause.ts";
 import { Publisher } from "./publisher.ts";
@@ -90,7 +93,7 @@ export interface NodeModules {
  *   - `openClient(link)`, `receive(client, bytes)`, `release(client)`: also for the link to a primary
  *   - `cron.ts` calls `replication.cron` and `cluster.cron` ten times a second
  */
-export class Node {
+export class Node implements Surroundings {
   readonly clients: ClientRegistry;
   readonly stats = new ServerStats();
   readonly slowlog = new Slowlog();
@@ -173,12 +176,14 @@ export class Node {
     return this.rows[id];
   }
 
-  handlerOf(id: Command): Handler | undefined {
-    return this.handlers[id];
-  }
-
   addHandlers(handlers: ReadonlyMap<Command, Handler>): void {
     for (const [id, handler] of handlers) this.handlers[id] = handler;
+  }
+
+  perform(command: HostCommand): HostReply {
+    const handler = this.handlers[command.id];
+    assert(handler !== undefined, `no handler for "${command.row.fullName}"`);
+    return handler(new HostCall(this, command));
   }
 
   // Gates and pauses.
@@ -247,7 +252,7 @@ export class Node {
     this.release(client);
   }
 
-  // The call: see `execution.ts`.
+  // The call: see `execution/`.
 
   /** This client's input is in hand. */
   isCurrent(client: Client): boolean {

@@ -5,10 +5,11 @@ import type { Prng } from "../base/prng.ts";
 import type { ReplyValue } from "../base/reply.ts";
 import { ReplicationCore } from "../replication/core.ts";
 import type { ReplicationEffect, ReplicationEvent } from "../replication/events.ts";
-import { type HostCall, type HostReply, silent } from "./call.ts";
+import type { HostCall } from "./call.ts";
 import type { Client } from "./client.ts";
 import type { DatasetLoader } from "./dataset-loader.ts";
 import type { ReplicationCounters, ReplicationHooks } from "./hooks.ts";
+import { type HostReply, silent } from "./host-reply.ts";
 import type { Node } from "./node.ts";
 import { ReplicaOutputs } from "./replica-outputs.ts";
 import {

@@ -1,6 +1,6 @@
 /**
  * Engines for tests: both wasm builds behind the host's own `Engine`, and clients that speak to them as
- * `src/node/execution.ts` does, with host commands answered by a stand-in.
+ * `src/node/execution/` does, with host commands answered by a stand-in.
  */
 import { Client, type ClientFlag, Frame, RedirectKind, Yield } from "../../assembly/abi.ts";
 import { Setting } from "../../assembly/settings.ts";

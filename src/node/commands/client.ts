@@ -13,14 +13,13 @@ import {
   container,
   type Handler,
   type HostCall,
-  type HostReply,
   notAnInteger,
   parseNumber,
-  silent,
   subcommandSyntaxError,
   syntaxError,
 } from "../call.ts";
 import type { Client, ClientKind } from "../client.ts";
+import { type HostReply, silent } from "../host-reply.ts";
 import { badClientName, isClientName } from "./client-name.ts";
 
 export const clientHandler: Handler = container({

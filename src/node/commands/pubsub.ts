@@ -14,11 +14,10 @@ import {
   container,
   type Handler,
   type HostCall,
-  type HostReply,
-  silent,
   subcommandSyntaxError,
   syntaxError,
 } from "../call.ts";
+import { type HostReply, silent } from "../host-reply.ts";
 import type { TopicKind } from "../pubsub.ts";
 
 /** Messages and who listens to them. Behaviour: Redis 7.0 pubsub.c. */

@@ -1,7 +1,8 @@
 import { Command } from "../../../assembly/command-ids.ts";
 import { latin1Text } from "../../base/bytes.ts";
 import { error, type ReplyValue } from "../../base/reply.ts";
-import { type Handler, type HostCall, type HostReply, silent } from "../call.ts";
+import type { Handler, HostCall } from "../call.ts";
+import { type HostReply, silent } from "../host-reply.ts";
 import type { NodeReplication } from "../replication.ts";
 
 /** REPLICAOF SLAVEOF REPLCONF PSYNC SYNC. The core writes their replies. */

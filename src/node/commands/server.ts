@@ -14,10 +14,10 @@ import {
   container,
   type Handler,
   type HostCall,
-  type HostReply,
   subcommandSyntaxError,
   syntaxError,
 } from "../call.ts";
+import type { HostReply } from "../host-reply.ts";
 import type { ShutdownRequest } from "../shutdown.ts";
 import { configHandler } from "./config.ts";
 import { debug } from "./debug.ts";

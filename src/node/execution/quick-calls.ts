@@ -1,28 +1,18 @@
-import { ClientFlag, Frame } from "../../assembly/abi.ts";
-import { Command } from "../../assembly/command-ids.ts";
-import { latin1 } from "../base/bytes.ts";
-import type { Client } from "./client.ts";
-import type { HostCommandStat } from "./command-stats.ts";
-import type { Node } from "./node.ts";
-
-/** Of quick commands that have run so often, one in so many is timed, which then counts for as many. */
-export const timedCallsMin = 10_000;
-export const sampleEvery = 8;
-/** Below such a limit of SLOWLOG every command is timed. */
-export const quickMicroseconds = 1000;
-
-/** What of the execution these calls need. */
-interface QuickExecution {
-  takeEvents(): void;
-  isSlow(microseconds: number): boolean;
-  logSlow(client: Client, microseconds: number, argv: readonly Uint8Array[]): void;
-}
+import { ClientFlag, Frame } from "../../../assembly/abi.ts";
+import { Command } from "../../../assembly/command-ids.ts";
+import { latin1 } from "../../base/bytes.ts";
+import type { Client } from "../client.ts";
+import type { HostCommandStat } from "../command-stats.ts";
+import type { Replies } from "./replies.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { quickMicroseconds, sampleEvery, type Timing, timedCallsMin } from "./timing.ts";
 
 /** Host commands that come often and do little, answered without the objects that others make. */
 export class QuickCalls {
   constructor(
-    private readonly node: Node,
-    private readonly execution: QuickExecution,
+    private readonly node: Surroundings,
+    private readonly timing: Timing,
+    private readonly replies: Replies,
   ) {}
 
   /** False when the command in hand is none of these, or not a plain one. */
@@ -62,7 +52,7 @@ export class QuickCalls {
     const stat = node.commandStats.of(name);
     const weight = this.weightOf(stat.calls);
     const startedMs = weight === 0 ? 0 : node.modules.clock.monotonicMs();
-    if (engine.eventsLength > 0) this.execution.takeEvents();
+    if (engine.eventsLength > 0) this.replies.takeEvents();
     client.hostCommand = name;
     const receivers = sharded ? this.publishToShard() : this.publishToAll();
     if (!client.closed && !engine.reply(integerReply(receivers))) node.drop(client);
@@ -104,11 +94,11 @@ export class QuickCalls {
   private measure(client: Client, stat: HostCommandStat, weight: number, startedMs: number): void {
     stat.calls++;
     if (weight === 0) return;
-    const { node, execution } = this;
+    const { node, timing } = this;
     const elapsed = (node.modules.clock.monotonicMs() - startedMs) * 1000;
     stat.microseconds += elapsed * weight;
     if (node.tuning.trackLatency) stat.latency.add(elapsed, weight);
-    if (execution.isSlow(elapsed)) execution.logSlow(client, elapsed, node.engine.arguments());
+    if (timing.isSlow(elapsed)) timing.logSlow(client, elapsed, node.engine.arguments());
   }
 }
 
