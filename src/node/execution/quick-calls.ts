@@ -71,7 +71,9 @@ export class QuickCalls {
       engine.argumentAddress(2),
       engine.argumentLength(2),
     );
-    cluster?.publish(engine.argument(1), engine.argument(2), false);
+    if (cluster !== undefined && cluster.linkCount > 0) {
+      cluster.publish(engine.argument(1), engine.argument(2), false);
+    }
     return receivers;
   }
 
@@ -79,7 +81,7 @@ export class QuickCalls {
     const { engine, publisher, cluster } = this.node;
     const [channel, message] = [engine.argument(1), engine.argument(2)];
     const receivers = publisher.publishToShard(channel, message);
-    cluster?.publish(channel, message, true);
+    if (cluster !== undefined && cluster.linkCount > 0) cluster.publish(channel, message, true);
     return receivers;
   }
 
