@@ -15,6 +15,8 @@ export interface ClientSocketEvents {
   onData(chunk: Uint8Array): void;
   onDrain(): void;
   onClose(): void;
+  /** While reading is paused: the peer sends nothing behind what is there already. */
+  onPeerDone(): void;
   /**
    * Where bytes may be read to without a detour: `directInput.bytes` from `offset` on, at most `lengthMax`.
    * Undefined: they come by `onData`.

@@ -119,6 +119,10 @@ export class Connection implements ClientLink, ClientSocketEvents {
     else if (this.client !== undefined) this.node.onDrained(this.client);
   }
 
+  onPeerDone(): void {
+    if (this.client !== undefined) this.node.peerDone(this.client);
+  }
+
   onClose(): void {
     const { client, node } = this;
     if (client !== undefined && !client.closed && !this.ending && node.log.shows("verbose")) {

@@ -19,6 +19,7 @@ const wasteBuffer = new Uint8Array(readBytesMax);
 /** A read that brings less than there was room for is not all there was: an end follows, or it stops at an urgent byte. */
 const moreThanInput =
   EpollEvent.PeerDone | EpollEvent.HangUp | EpollEvent.Error | EpollEvent.Urgent;
+const inputEnds = EpollEvent.PeerDone | EpollEvent.HangUp | EpollEvent.Error;
 const canWrite = EpollEvent.Out | EpollEvent.HangUp | EpollEvent.Error;
 
 /**
@@ -33,6 +34,8 @@ export class PolledSocket implements ClientSocket, Polled {
   private readable = false;
   /** Only a read that brings nothing shows that there is no more. */
   private readUntilEmpty = false;
+  /** The peer sends nothing behind that. */
+  private ended = false;
   private writing = false;
   private closed = false;
 
@@ -51,11 +54,13 @@ export class PolledSocket implements ClientSocket, Polled {
 
   onReady(events: number): number {
     if ((events & moreThanInput) !== 0) this.readUntilEmpty = true;
+    if ((events & inputEnds) !== 0) this.ended = true;
     if ((events & ~EpollEvent.Out) !== 0) this.readable = true;
     if (this.writing && (events & canWrite) !== 0) {
       this.writing = false;
       this.events?.onDrain();
     }
+    if (this.ended && this.paused) this.tellEnd();
     return this.readable ? this.read() : 0;
   }
 
@@ -80,7 +85,10 @@ export class PolledSocket implements ClientSocket, Polled {
     }
     this.readable = false;
     if (length === 0 || !isTemporary(system.errno)) this.close();
-    else this.readUntilEmpty = false;
+    else {
+      this.readUntilEmpty = false;
+      this.ended = false;
+    }
     return 0;
   }
 
@@ -105,6 +113,11 @@ export class PolledSocket implements ClientSocket, Polled {
 
   pause(): void {
     this.paused = true;
+    if (this.ended) this.loop.soon(() => this.tellEnd());
+  }
+
+  private tellEnd(): void {
+    if (this.ended && this.paused && !this.closed) this.events?.onPeerDone();
   }
 
   resume(): void {

@@ -246,6 +246,16 @@ export class Node implements Surroundings {
     this.replication.onClientGone(client);
   }
 
+  /**
+   * The peer has stopped sending, and some of what it sent is not read yet. Whoever waits for a key or for a pause to
+   * end is let go as if all were read; replies that are on their way still arrive.
+   */
+  peerDone(client: Client): void {
+    if (client.state === ClientState.Blocked || client.state === ClientState.Paused) {
+      this.drop(client);
+    }
+  }
+
   /** Ends a connection without sending what is left. */
   drop(client: Client): void {
     client.link.destroy();

@@ -12,6 +12,7 @@ class Owner implements ClientSocketEvents {
   bytes = 0;
   drained = 0;
   closed = false;
+  peerDone = false;
   onBytes: ((total: number) => void) | undefined;
 
   constructor(readonly socket: PolledSocket) {}
@@ -29,6 +30,9 @@ class Owner implements ClientSocketEvents {
   }
   onClose(): void {
     this.closed = true;
+  }
+  onPeerDone(): void {
+    this.peerDone = true;
   }
 }
 
@@ -195,6 +199,7 @@ test("what comes during a pause is read after it", async () => {
   peer.end();
   await sleep(30);
   expect(peer.owner.closed).toBe(false);
+  expect(peer.owner.peerDone).toBe(true);
   peer.owner.socket.resume();
   await until("the end", () => peer.owner.closed);
   expect(peer.owner.bytes).toBe(1010);

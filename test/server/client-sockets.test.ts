@@ -115,6 +115,20 @@ describe("in our own loop", () => {
   const shared = new Shared();
   test("there is one", () => expect(epollCount(shared.server.pid)).toBe(2));
   tests(shared);
+
+  test("a client that waits ends though much of its input is not read", async () => {
+    const socket = connect({ port: shared.server.port, host: "127.0.0.1" });
+    socket.write(`BLPOP nothing 0\r\n${"PING\r\n".repeat(30_000)}`);
+    const blocked = async (): Promise<boolean> =>
+      String(await shared.call("INFO", "clients")).includes("blocked_clients:1");
+    await until(blocked, 3000, () => "the client waits");
+    socket.end();
+    await until(
+      async () => !(await blocked()),
+      3000,
+      () => "the client has gone",
+    );
+  });
 });
 
 describe("in the runtime's loop", () => {
