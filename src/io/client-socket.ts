@@ -1,3 +1,5 @@
+import type { InputRegion } from "../engine/memory.ts";
+
 /** What a client's connection needs of a socket, whoever polls it: the runtime, or our own loop. */
 export interface ClientSocket {
   readonly fd: number;
@@ -5,6 +7,8 @@ export interface ClientSocket {
   write(bytes: Uint8Array, offset: number, length: number): number;
   pause(): void;
   resume(): void;
+  setNoDelay(on: boolean): void;
+  setKeepAlive(on: boolean, milliseconds: number): void;
   /** Sends what was taken, then closes. */
   end(): void;
 }
@@ -21,13 +25,7 @@ export interface ClientSocketEvents {
    * Where bytes may be read to without a detour: `directInput.bytes` from `offset` on, at most `lengthMax`.
    * Undefined: they come by `onData`.
    */
-  readonly directInput: DirectInput | undefined;
+  readonly directInput: InputRegion | undefined;
   /** So many bytes are there. */
   onDirectInput(length: number): void;
-}
-
-export interface DirectInput {
-  readonly bytes: Uint8Array;
-  readonly offset: number;
-  readonly lengthMax: number;
 }

@@ -1,6 +1,7 @@
+import type { InputRegion } from "../engine/memory.ts";
 import type { Client, ClientLink } from "../node/client.ts";
 import type { Node } from "../node/node.ts";
-import type { ClientSocket, ClientSocketEvents, DirectInput } from "./client-socket.ts";
+import type { ClientSocket, ClientSocketEvents } from "./client-socket.ts";
 
 /** Unsent bytes lie in blocks of at least this size, so that small replies to a slow peer share one. */
 const blockBytesMin = 16 * 1024;
@@ -89,7 +90,7 @@ export class Connection implements ClientLink, ClientSocketEvents {
 
   // Events of the socket.
 
-  get directInput(): DirectInput | undefined {
+  get directInput(): InputRegion | undefined {
     return this.client === undefined || this.ending
       ? undefined
       : this.node.directInput(this.client);

@@ -1,5 +1,5 @@
-import { dlopen, FFIType } from "bun:ffi";
-import { systemLibraries } from "./system-library.ts";
+import { FFIType } from "bun:ffi";
+import { systemFunctions } from "./system-library.ts";
 
 /** flock(2): exclusive, and an answer at once. */
 const LOCK_EX = 2;
@@ -13,15 +13,9 @@ export type FileLock = (descriptor: number) => boolean;
  * cannot be loaded.
  */
 export function loadFileLock(): FileLock | undefined {
-  for (const library of systemLibraries) {
-    try {
-      const { symbols } = dlopen(library, {
-        flock: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 },
-      });
-      return (descriptor) => symbols.flock(descriptor, LOCK_EX | LOCK_NB) === 0;
-    } catch {
-      // The next library may be the one.
-    }
-  }
-  return undefined;
+  const symbols = systemFunctions({
+    flock: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 },
+  });
+  if (symbols === undefined) return undefined;
+  return (descriptor) => symbols.flock(descriptor, LOCK_EX | LOCK_NB) === 0;
 }

@@ -105,12 +105,7 @@ export class Listener {
       {
         accepted: (socket, remote, local) => {
           const connection = this.accept(socket, { remote, local, unixSocket });
-          if (connection === undefined) return;
-          socket.open(connection);
-          if (unixSocket) return;
-          loop.system.setNoDelay(socket.fd);
-          const keepAliveSeconds = node.configuration.get("tcp-keepalive");
-          if (keepAliveSeconds > 0) loop.system.setKeepAlive(socket.fd, keepAliveSeconds);
+          if (connection !== undefined) socket.open(connection);
         },
         onFault: (errno) =>
           node.log.warning(`Accepting client connection: accept: ${errorNumberText(errno)}`),
@@ -143,12 +138,7 @@ export class Listener {
     const remote = { address: socket.remoteAddress, port: socket.remotePort };
     const local = { address: socket.localAddress, port: socket.localPort };
     const connection = this.accept(asClientSocket(socket), { remote, local, unixSocket });
-    if (connection === undefined) return;
-    socket.data = connection;
-    if (unixSocket) return;
-    socket.setNoDelay(true);
-    const keepAliveSeconds = this.node.configuration.get("tcp-keepalive");
-    if (keepAliveSeconds > 0) socket.setKeepAlive(true, keepAliveSeconds * 1000);
+    if (connection !== undefined) socket.data = connection;
   }
 
   /** Undefined when the connection was refused, and closed. */
@@ -176,6 +166,10 @@ export class Listener {
     }
     connection.client = client;
     node.stats.connectionsReceived++;
+    if (unixSocket) return connection;
+    socket.setNoDelay(true);
+    const keepAliveSeconds = node.configuration.get("tcp-keepalive");
+    if (keepAliveSeconds > 0) socket.setKeepAlive(true, keepAliveSeconds * 1000);
     return connection;
   }
 

@@ -105,10 +105,6 @@ export class PolledLoop implements EventLoop {
     return true;
   }
 
-  rewatch(descriptor: number, events: number): void {
-    this.system.rewatch(this.epoll, descriptor, events);
-  }
-
   /** To be called before the descriptor is closed. */
   unwatch(descriptor: number): void {
     this.system.unwatch(this.epoll, descriptor);

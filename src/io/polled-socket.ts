@@ -16,10 +16,9 @@ const acceptPauseMs = 100;
 const readBuffer = new Uint8Array(readBytesMax);
 const wasteBuffer = new Uint8Array(readBytesMax);
 
-/** A read that brings less than there was room for is not all there was: an end follows, or it stops at an urgent byte. */
-const moreThanInput =
-  EpollEvent.PeerDone | EpollEvent.HangUp | EpollEvent.Error | EpollEvent.Urgent;
 const inputEnds = EpollEvent.PeerDone | EpollEvent.HangUp | EpollEvent.Error;
+/** A read that brings less than there was room for is not all there was: an end follows, or it stops at an urgent byte. */
+const moreThanInput = inputEnds | EpollEvent.Urgent;
 const canWrite = EpollEvent.Out | EpollEvent.HangUp | EpollEvent.Error;
 
 /**
@@ -124,6 +123,14 @@ export class PolledSocket implements ClientSocket, Polled {
     if (!this.paused) return;
     this.paused = false;
     if (this.readable) this.readAgain();
+  }
+
+  setNoDelay(on: boolean): void {
+    this.loop.system.setNoDelay(this.fd, on);
+  }
+
+  setKeepAlive(on: boolean, milliseconds: number): void {
+    if (on) this.loop.system.setKeepAlive(this.fd, Math.floor(milliseconds / 1000));
   }
 
   /** Everything that `write` took is the system's by now, and it delivers that. */

@@ -1,5 +1,5 @@
-import { dlopen, FFIType, ptr } from "bun:ffi";
-import { systemLibraries } from "./system-library.ts";
+import { FFIType, ptr } from "bun:ffi";
+import { systemFunctions } from "./system-library.ts";
 
 /** madvise(2): the pages may go; when they are touched again they are zero. */
 const MADV_DONTNEED = 4;
@@ -11,16 +11,10 @@ export type ReleaseMemory = (memory: Uint8Array, address: number, length: number
  * needs can. Undefined where the C library cannot be loaded: then memory once used stays with the process.
  */
 export function loadReleaseMemory(): ReleaseMemory | undefined {
-  for (const library of systemLibraries) {
-    try {
-      const { symbols } = dlopen(library, {
-        madvise: { args: [FFIType.ptr, FFIType.u64, FFIType.i32], returns: FFIType.i32 },
-      });
-      return (memory, address, length) =>
-        symbols.madvise(ptr(memory, address), length, MADV_DONTNEED) === 0;
-    } catch {
-      // The next library may be the one.
-    }
-  }
-  return undefined;
+  const symbols = systemFunctions({
+    madvise: { args: [FFIType.ptr, FFIType.u64, FFIType.i32], returns: FFIType.i32 },
+  });
+  if (symbols === undefined) return undefined;
+  return (memory, address, length) =>
+    symbols.madvise(ptr(memory, address), length, MADV_DONTNEED) === 0;
 }

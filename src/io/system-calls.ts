@@ -1,5 +1,5 @@
-import { dlopen, FFIType, type Pointer, ptr, read } from "bun:ffi";
-import { systemLibraries } from "./system-library.ts";
+import { FFIType, type Pointer, ptr, read } from "bun:ffi";
+import { systemFunctions } from "./system-library.ts";
 
 /** Numbers of the Linux interface, the same on x64 and arm64. */
 export enum Errno {
@@ -23,7 +23,6 @@ export enum EpollEvent {
 
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;
-const EPOLL_CTL_MOD = 3;
 const EPOLL_CLOEXEC = 0o2000000;
 /** Numbers of recvfrom(2) and sendto(2). */
 const SYS = process.arch === "x64" ? { recvfrom: 45, sendto: 44 } : { recvfrom: 207, sendto: 206 };
@@ -60,7 +59,7 @@ const functions = {
   __errno_location: { args: [], returns: pointer },
 } as const;
 
-type Functions = ReturnType<typeof dlopen<typeof functions>>["symbols"];
+type Functions = NonNullable<ReturnType<typeof systemFunctions<typeof functions>>>;
 
 export interface SocketAddress {
   readonly address: string;
@@ -83,7 +82,8 @@ export class SystemCalls {
   private readonly dataWord = process.arch === "x64" ? 1 : 2;
   private readonly events = new Uint32Array(SystemCalls.eventsMax * this.eventWords);
   private readonly eventsPtr = ptr(this.events);
-  private readonly event = new Uint32Array(this.eventWords);
+  // A buffer of its own: what a small typed array points to may move.
+  private readonly event = new Uint32Array(new ArrayBuffer(this.eventWords * 4));
   private readonly eventPtr = ptr(this.event);
   private readonly option = new Int32Array(1);
   private readonly name = new Uint8Array(128);
@@ -100,14 +100,8 @@ export class SystemCalls {
   /** Undefined where the C library cannot be called. */
   static open(): SystemCalls | undefined {
     if (process.platform !== "linux") return undefined;
-    for (const library of systemLibraries) {
-      try {
-        return new SystemCalls(dlopen(library, functions).symbols);
-      } catch {
-        // The next library may be the one.
-      }
-    }
-    return undefined;
+    const library = systemFunctions(functions);
+    return library === undefined ? undefined : new SystemCalls(library);
   }
 
   get errno(): number {
@@ -131,10 +125,6 @@ export class SystemCalls {
 
   watch(epoll: number, descriptor: number, events: number): boolean {
     return this.control(epoll, EPOLL_CTL_ADD, descriptor, events);
-  }
-
-  rewatch(epoll: number, descriptor: number, events: number): boolean {
-    return this.control(epoll, EPOLL_CTL_MOD, descriptor, events);
   }
 
   unwatch(epoll: number, descriptor: number): boolean {
@@ -213,8 +203,8 @@ export class SystemCalls {
     this.library.close(descriptor);
   }
 
-  setNoDelay(descriptor: number): void {
-    this.setOption(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
+  setNoDelay(descriptor: number, on: boolean): void {
+    this.setOption(descriptor, IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0);
   }
 
   /** First probe after so many seconds of silence, then three more within as long again (anetKeepAlive). */

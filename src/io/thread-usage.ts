@@ -1,5 +1,5 @@
-import { dlopen, FFIType, ptr } from "bun:ffi";
-import { systemLibraries } from "./system-library.ts";
+import { FFIType, ptr } from "bun:ffi";
+import { systemFunctions } from "./system-library.ts";
 
 /** CLOCK_THREAD_CPUTIME_ID of clock_gettime(2) and RUSAGE_THREAD of getrusage(2). */
 const threadClock = 3;
@@ -23,31 +23,25 @@ export interface ThreadUsage {
  * get the time of those before it. The clock does not.
  */
 export function loadThreadUsage(): ThreadUsage {
-  for (const library of systemLibraries) {
-    try {
-      const { symbols } = dlopen(library, {
-        clock_gettime: { args: [FFIType.i32, FFIType.ptr], returns: FFIType.i32 },
-        getrusage: { args: [FFIType.i32, FFIType.ptr], returns: FFIType.i32 },
-      });
-      // A buffer of its own: what a small typed array points to may move.
-      const words = new Uint32Array(new ArrayBuffer(rusageWords * 4));
-      const address = ptr(words);
-      const word = (index: number): number => words[index] as number;
-      return {
-        cpuMs: () => {
-          symbols.clock_gettime(threadClock, address);
-          return word(0) * 1000 + word(nanosecondsWord) / 1e6;
-        },
-        pageFaults: () => {
-          symbols.getrusage(thisThread, address);
-          return word(minorFaultsWord);
-        },
-      };
-    } catch {
-      // The next library may be the one.
-    }
-  }
-  return { cpuMs: roughCpuMs, pageFaults: () => 0 };
+  const symbols = systemFunctions({
+    clock_gettime: { args: [FFIType.i32, FFIType.ptr], returns: FFIType.i32 },
+    getrusage: { args: [FFIType.i32, FFIType.ptr], returns: FFIType.i32 },
+  });
+  if (symbols === undefined) return { cpuMs: roughCpuMs, pageFaults: () => 0 };
+  // A buffer of its own: what a small typed array points to may move.
+  const words = new Uint32Array(new ArrayBuffer(rusageWords * 4));
+  const address = ptr(words);
+  const word = (index: number): number => words[index] as number;
+  return {
+    cpuMs: () => {
+      symbols.clock_gettime(threadClock, address);
+      return word(0) * 1000 + word(nanosecondsWord) / 1e6;
+    },
+    pageFaults: () => {
+      symbols.getrusage(thisThread, address);
+      return word(minorFaultsWord);
+    },
+  };
 }
 
 function roughCpuMs(): number {

@@ -1,9 +1,9 @@
-import { dlopen, FFIType, ptr } from "bun:ffi";
+import { FFIType, ptr } from "bun:ffi";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { ClientSocketEvents } from "../../src/io/client-socket.ts";
 import { PolledLoop } from "../../src/io/polled-loop.ts";
 import { PolledListener, type PolledSocket } from "../../src/io/polled-socket.ts";
-import { systemLibraries } from "../../src/io/system-library.ts";
+import { systemFunctions } from "../../src/io/system-library.ts";
 
 /** What a socket has told its owner. */
 class Owner implements ClientSocketEvents {
@@ -84,17 +84,10 @@ const MSG_OOB = 1;
 const { i32, ptr: pointer, u64_fast } = FFIType;
 
 function sendUrgent(descriptor: number): void {
-  for (const library of systemLibraries) {
-    try {
-      const { send } = dlopen(library, {
-        send: { args: [i32, pointer, u64_fast, i32], returns: i32 },
-      }).symbols;
-      expect(send(descriptor, ptr(new Uint8Array([0x58])), 1, MSG_OOB)).toBe(1);
-      return;
-    } catch {
-      // The next library may be the one.
-    }
-  }
+  const library = systemFunctions({
+    send: { args: [i32, pointer, u64_fast, i32], returns: i32 },
+  });
+  expect(library?.send(descriptor, ptr(new Uint8Array([0x58])), 1, MSG_OOB)).toBe(1);
 }
 
 async function connect(): Promise<Peer> {
