@@ -1,6 +1,6 @@
 /** What only tests may call, in the two test builds: structures by themselves, and their invariant walks. */
 
-import { Dict } from "./structures/dict";
+import { Dict } from "./structures/dict-layout";
 import { At } from "./structures/id-tree";
 
 export { hash32, setHashSeed } from "./base/hash";
@@ -27,19 +27,18 @@ export { crc64 } from "./snapshot/crc64";
 export { lzfCompress, lzfDecompress } from "./snapshot/lzf";
 export {
   dictBytes,
-  dictCount,
   dictFind,
   dictFree,
   dictInsertSearched,
   dictNew,
-  dictNext,
-  dictRandom,
   dictRemoveFound,
   dictReplaceFound,
-  dictScan,
   dictTakeAny,
 } from "./structures/dict";
 export { checkDict } from "./structures/dict-check";
+export { dictCount } from "./structures/dict-layout";
+export { dictRandom } from "./structures/dict-random";
+export { dictNext, dictScan } from "./structures/dict-walk";
 export { countNameUses } from "./structures/field-names";
 export {
   checkListpack,

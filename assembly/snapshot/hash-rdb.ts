@@ -11,7 +11,9 @@ import { writeText } from "../base/bytes";
 import { Settings } from "../base/frame";
 import { canAllocate, free } from "../base/memory";
 import { Setting } from "../settings";
-import { Dict, dictFind, dictInsertSearched, dictNew, dictNext } from "../structures/dict";
+import { dictFind, dictInsertSearched, dictNew } from "../structures/dict";
+import { Dict } from "../structures/dict-layout";
+import { dictNext } from "../structures/dict-walk";
 import { Hash, HashText, hashToTable } from "../structures/hash-fields";
 import {
   hasNames,

@@ -2,7 +2,8 @@
 import { Encoding, LoadStatus } from "../abi";
 import { copyBytes } from "../base/bytes";
 import { alloc, canAllocate, free } from "../base/memory";
-import { Dict, dictNext } from "../structures/dict";
+import { Dict } from "../structures/dict-layout";
+import { dictNext } from "../structures/dict-walk";
 import { IntSet, intsetValid } from "../structures/intset";
 import { lpFirst, lpNext, lpValid } from "../structures/listpack";
 import { Lp, lpRead } from "../structures/listpack-element";

@@ -1,6 +1,7 @@
 /** The invariant walk of a table of members, for tests. */
 import { usableSize } from "../base/memory";
-import { BUCKET, Cell, Dict, dictCount, dictFind, OVERFLOW_STUCK, WIDTH } from "./dict";
+import { dictFind } from "./dict";
+import { BUCKET, Cell, Dict, dictCount, OVERFLOW_STUCK, WIDTH } from "./dict-layout";
 
 /** Counts of overflow that `checkSegment` expects. */
 const expected: usize = memory.data(1024 * 4, 16);

@@ -13,16 +13,9 @@ import { copyBytes } from "../base/bytes";
 import { hash32, hashSeed } from "../base/hash";
 import { alloc, canAllocate, free, resize } from "../base/memory";
 import { parseInt64 } from "../protocol/number";
-import {
-  Dict,
-  dictCount,
-  dictFind,
-  dictFree,
-  dictInsertSearched,
-  dictNew,
-  dictNext,
-  dictRemoveFound,
-} from "./dict";
+import { dictFind, dictFree, dictInsertSearched, dictNew, dictRemoveFound } from "./dict";
+import { Dict, dictCount } from "./dict-layout";
+import { dictNext } from "./dict-walk";
 
 /** Shorter texts are no longer than a name's element; longer ones a listpack writes in another way. */
 const NAME_MIN: u32 = 3;

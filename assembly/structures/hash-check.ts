@@ -1,8 +1,9 @@
 /** The invariants of a hash value, for tests. */
 import { Encoding } from "../abi";
 import { free, usableSize } from "../base/memory";
-import { Dict, dictNext } from "./dict";
 import { checkDict } from "./dict-check";
+import { Dict } from "./dict-layout";
+import { dictNext } from "./dict-walk";
 import { countNameUses } from "./field-names";
 import { isPacked, Packed, plainListpack, widthOf } from "./hash-packed";
 import { FieldRecord } from "./hash-record";

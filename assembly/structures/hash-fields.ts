@@ -10,16 +10,10 @@ import { canAllocate } from "../base/memory";
 import { nextRandom64, randomBelow } from "../base/random";
 import { replyBulk } from "../protocol/reply";
 import { Setting } from "../settings";
-import {
-  Dict,
-  dictFind,
-  dictInsertSearched,
-  dictNew,
-  dictNext,
-  dictRandom,
-  dictRemoveFound,
-  dictReplaceFound,
-} from "./dict";
+import { dictFind, dictInsertSearched, dictNew, dictRemoveFound, dictReplaceFound } from "./dict";
+import { Dict } from "./dict-layout";
+import { dictRandom } from "./dict-random";
+import { dictNext } from "./dict-walk";
 import {
   dropField,
   expiredListpack,

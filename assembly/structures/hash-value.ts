@@ -7,17 +7,9 @@
  */
 import { Encoding } from "../abi";
 import { canAllocate, free, usableSize } from "../base/memory";
-import {
-  Dict,
-  dictBytes,
-  dictCount,
-  dictFind,
-  dictFree,
-  dictInsertSearched,
-  dictNew,
-  dictNext,
-  dictTakeAny,
-} from "./dict";
+import { dictBytes, dictFind, dictFree, dictInsertSearched, dictNew, dictTakeAny } from "./dict";
+import { Dict, dictCount } from "./dict-layout";
+import { dictNext } from "./dict-walk";
 import { copyPacked, freePacked, isPacked, Packed, widthOf } from "./hash-packed";
 import { FieldRecord, freeRecord, newRecord, RECORD_FIELD, recordBytes } from "./hash-record";
 import { ExpiringTable, NEVER } from "./hash-table";

@@ -11,19 +11,18 @@ import { nextRandom64, randomBelow } from "../base/random";
 import { parsedInt64, parseInt64, writeInt64 } from "../protocol/number";
 import { Setting } from "../settings";
 import {
-  Dict,
   dictBytes,
-  dictCount,
   dictFind,
   dictFree,
   dictInsertSearched,
   dictNew,
-  dictNext,
-  dictRandom,
   dictRemoveFound,
   dictTakeAny,
 } from "./dict";
 import { checkDict } from "./dict-check";
+import { Dict, dictCount } from "./dict-layout";
+import { dictRandom } from "./dict-random";
+import { dictNext } from "./dict-walk";
 import {
   IntSet,
   intsetFind,

@@ -7,7 +7,8 @@
 import { Encoding } from "../abi";
 import { copyBytes } from "../base/bytes";
 import { alloc, canAllocate, free, roundedSize, usableSize } from "../base/memory";
-import { dictBytes, dictCount, dictFind, dictFree, dictInsertSearched, dictNew } from "./dict";
+import { dictBytes, dictFind, dictFree, dictInsertSearched, dictNew } from "./dict";
+import { dictCount } from "./dict-layout";
 import { Lp, lpRead } from "./listpack-element";
 import { checkOrdered, insertRecord, orderedBytes, takeLast } from "./ordered-set";
 import { OrderedSet, RECORD_MEMBER, RECORD_SCORE, Record } from "./ordered-set-node";

@@ -5,7 +5,8 @@ import { Entry } from "../keyspace/entry";
 import { allVisible, findField, isVisible } from "../keyspace/field-expiry";
 import { currentDatabase, lookupRead } from "../keyspace/keyspace";
 import { replyArray, replyInt, replyMap, replyNull, replyWrongType } from "../protocol/reply";
-import { DICT_SCAN_MAX, Dict, dictScan } from "../structures/dict";
+import { Dict } from "../structures/dict-layout";
+import { DICT_SCAN_MAX, dictScan } from "../structures/dict-walk";
 import { Hash, HashText } from "../structures/hash-fields";
 import { parseScanCursor, parseScanOptions, replyScanCursor, ScanOptions } from "./scan-options";
 

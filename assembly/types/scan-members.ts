@@ -1,6 +1,7 @@
 /** One step of SSCAN, HSCAN or ZSCAN over a hash table of members. */
 import { Streams } from "../base/frame";
-import { DICT_SCAN_MAX, Dict, dictScan } from "../structures/dict";
+import { Dict } from "../structures/dict-layout";
+import { DICT_SCAN_MAX, dictScan } from "../structures/dict-walk";
 import { ScanOptions } from "./scan-options";
 
 const cells: usize = memory.data(4096 * 4, 16);

@@ -14,7 +14,8 @@ import {
   replyOutOfMemory,
   replySyntaxError,
 } from "../protocol/reply";
-import { DICT_SCAN_MAX, Dict, dictScan } from "../structures/dict";
+import { Dict } from "../structures/dict-layout";
+import { DICT_SCAN_MAX, dictScan } from "../structures/dict-walk";
 import { Record } from "../structures/ordered-set-node";
 import { Walk, Z } from "../structures/sorted-set";
 import { isWhole } from "../structures/sorted-set-listpack";
