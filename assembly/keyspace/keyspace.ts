@@ -125,6 +125,12 @@ export function lookupWrite(database: Database, slot: u32, key: usize, length: u
   return e;
 }
 
+/** Deletes what a command will write if it has expired. That is no use of the key: its access clock stays. */
+export function expireForWrite(database: Database, slot: u32, key: usize, length: u32): void {
+  const e = find(database, slot, key, length);
+  if (e != 0 && Entry.expires(e)) expireNow(database, slot, e, true);
+}
+
 /**
  * Whether the entry just found counts as missing because it has expired. A primary deletes it and says so in the
  * journal; a replica only hides it and waits for its primary's DEL, except for writes of its own

@@ -9,6 +9,7 @@ import {
   addEntry,
   currentDatabase,
   deleteFound,
+  expireForWrite,
   expiryOf,
   isString,
   lookupRead,
@@ -292,15 +293,19 @@ export function mSet(onlyNew: bool): void {
     return;
   }
   const database = currentDatabase();
-  if (onlyNew || journalOn) {
-    // Looking also expires: the DEL of a key that has expired must stand in the journal before the MSET.
+  if (onlyNew) {
     for (let i: u32 = 1; i < argc; i += 2) {
       const key = Arg.ptr(i);
-      const known = lookupWrite(database, slotOf(key, Arg.length(i)), key, Arg.length(i));
-      if (onlyNew && known != 0) {
+      if (lookupWrite(database, slotOf(key, Arg.length(i)), key, Arg.length(i)) != 0) {
         replyInt(0);
         return;
       }
+    }
+  } else if (journalOn) {
+    // The DEL of a key that has expired must stand in the journal before the MSET.
+    for (let i: u32 = 1; i < argc; i += 2) {
+      const key = Arg.ptr(i);
+      expireForWrite(database, slotOf(key, Arg.length(i)), key, Arg.length(i));
     }
   }
   // Journalled before it runs, as values that came in allocations of their own are taken over.

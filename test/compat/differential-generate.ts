@@ -18,6 +18,7 @@ import {
 import { distancesKey, onDistances, storesDistances } from "./differential-geo.ts";
 import { helpCommands, hostCommands, inlineLines } from "./differential-host.ts";
 import { withoutChance } from "./differential-set.ts";
+import { scoresLexKey } from "./differential-sorted-set.ts";
 import { command, observer, type Step } from "./differential-step.ts";
 import {
   dumpedKeys,
@@ -123,7 +124,8 @@ class Generator implements Source {
   /** Now and then an argument more, less, wrong or elsewhere. */
   private mutated(args: string[]): string[] {
     const { prng, values } = this;
-    if (!prng.chance(0.05)) return args;
+    // Where members had different scores, ranges of them would mean nothing (docs/differences.md).
+    if (!prng.chance(0.05) || scoresLexKey(args)) return args;
     switch (prng.below(5)) {
       case 0:
         return args.slice(0, -1);

@@ -70,6 +70,11 @@ function rank({ prng, values: v }: Source): string {
 /** Where all members have one score, ranges of members mean something. */
 const lexKeys = ["{t}lex", "{t}lex", "{t}lex", "{t}lexbig"];
 
+/** Whether a command gives scores to members that ranges by name are asked of. */
+export function scoresLexKey([name = "", key = ""]: readonly string[]): boolean {
+  return lexKeys.includes(key) && /^(?:zadd|zincrby)$/i.test(name);
+}
+
 function lexKey({ prng, values: v }: Source): string {
   return prng.chance(0.97) ? prng.pick(lexKeys) : v.word("{t}none");
 }

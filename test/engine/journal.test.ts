@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from "bun:test";
 import { ClientFlag } from "../../assembly/abi.ts";
-import { Setting } from "../../assembly/settings.ts";
+import { MaxMemoryPolicy, Setting } from "../../assembly/settings.ts";
 import { loadBuilds, seeded } from "../assembly/load.ts";
 import { encode, type Instance, type Reply, Session, sound, startEngines } from "./harness.ts";
 
@@ -91,6 +91,35 @@ async function pairs(): Promise<Pair[]> {
   const [primaries, replicas] = [await startEngines(16, 1), await startEngines(16, 99)];
   return primaries.map((primary, index) => ({ primary, replica: replicas[index] as Instance }));
 }
+
+test("a key counts the same uses whether there is a journal or not", async () => {
+  const seed = 0x1f0;
+  const counts: string[] = [];
+  for (const journal of [0, 1]) {
+    for (const instance of await startEngines(16, 1)) {
+      const { engine } = instance;
+      engine.set(Setting.Journal, journal);
+      engine.set(Setting.MaxMemoryPolicy, MaxMemoryPolicy.AllKeysLfu);
+      engine.set(Setting.LfuLogFactor, 0);
+      engine.set(Setting.LfuDecayTime, 0);
+      const random = seeded(seed);
+      const client = new Session(instance);
+      const uses: string[] = [];
+      for (let step = 0; step < 3_000; step++) {
+        client.nowMs += random() % 12;
+        client.call(...randomCommand(random, client.nowMs));
+        client.call("SELECT", "0");
+        if (random() % 20 !== 0) continue;
+        for (const key of (client.call("KEYS", "*") as string[]).sort()) {
+          uses.push(`${step} ${key} ${client.call("OBJECT", "FREQ", key)}`);
+        }
+      }
+      expect(uses.length).toBeGreaterThan(1000);
+      counts.push(uses.join("\n"));
+    }
+  }
+  for (const count of counts) expect(count).toBe(counts[0] as string);
+});
 
 test("replaying the journal gives the same data", async () => {
   const seed = 0x10a7;
