@@ -137,6 +137,36 @@ function orderViolations(top: string, order: readonly (readonly string[])[]): st
   return violations;
 }
 
+/** The shortest way on which a file imports itself; empty: there is none. */
+function circle(pattern: string): string[] {
+  const graph = new Map<string, string[]>();
+  for (const { path, code } of sources(pattern)) {
+    const relative = imports(code).filter((specifier) => specifier.startsWith("."));
+    const targets = relative.map((specifier) => resolveFrom(path, specifier));
+    graph.set(
+      path,
+      targets.map((target) => (/\.[a-z]+$/.test(target) ? target : `${target}.ts`)),
+    );
+  }
+  const ways = [...graph.keys()].map((path) => wayBack(path, graph));
+  const found = ways.filter((way) => way.length > 0);
+  return found.sort((left, right) => left.length - right.length)[0] ?? [];
+}
+
+function wayBack(path: string, graph: ReadonlyMap<string, readonly string[]>): string[] {
+  const seen = new Set<string>();
+  const ways = [[path]];
+  for (const way of ways) {
+    for (const target of graph.get(way[way.length - 1] ?? "") ?? []) {
+      if (target === path) return [...way, path];
+      if (seen.has(target)) continue;
+      seen.add(target);
+      ways.push([...way, target]);
+    }
+  }
+  return [];
+}
+
 /** The host may reach out of src/ for the shared constants and the built engine; the engine for nothing. */
 function mayLeave(top: string, target: string): boolean {
   if (top !== "src") return false;
@@ -155,6 +185,12 @@ const everyFile = ["src", "assembly", "test", "build"].flatMap((top) =>
 describe("imports go leftwards only", () => {
   test("in src/", () => expect(orderViolations("src", HOST_ORDER)).toEqual([]));
   test("in assembly/", () => expect(orderViolations("assembly", ENGINE_ORDER)).toEqual([]));
+});
+
+describe("no file imports itself round about, not even for a type", () => {
+  for (const top of ["src", "assembly", "test", "build"]) {
+    test(`in ${top}/`, () => expect(circle(`${top}/**/*.{ts,mjs}`)).toEqual([]));
+  }
 });
 
 describe("cores are sans-io", () => {

@@ -1,4 +1,5 @@
 import { Prng } from "../base/prng.ts";
+import { addHandlers } from "../node/call.ts";
 import { persistenceHandlers } from "../node/commands/persistence.ts";
 import { replicationHandlers } from "../node/commands/replication.ts";
 import { DatasetLoader } from "../node/dataset-loader.ts";
@@ -32,7 +33,7 @@ export function openDataServices(node: Node): DataServices {
   const persistence = new Persistence(node, { files, snapshots, loader, replication });
   node.replication = replication;
   node.persistence = persistence;
-  node.addHandlers(replicationHandlers(replication));
-  node.addHandlers(persistenceHandlers(persistence));
+  addHandlers(node, replicationHandlers(replication));
+  addHandlers(node, persistenceHandlers(persistence));
   return { replication, persistence };
 }

@@ -11,6 +11,7 @@ import { loadConfiguration } from "../config/load.ts";
 import { expandTitleTemplate } from "../config/title-template.ts";
 import { Engine } from "../engine/engine.ts";
 import { instantiate } from "../engine/instantiate.ts";
+import { addHandlers } from "../node/call.ts";
 import { ClusterRuntime } from "../node/cluster.ts";
 import { clusterOptions } from "../node/cluster-options.ts";
 import { clusterHandlers } from "../node/commands/cluster.ts";
@@ -148,10 +149,10 @@ class Server {
     const system = nodeSystem({ executable: process.execPath, configFile, loop: this.loop });
     const clock = new SystemClock();
     this.node = new Node({ engine, configuration, commands, log: this.log, clock, system });
-    this.node.addHandlers(connectionHandlers);
-    this.node.addHandlers(serverHandlers);
-    this.node.addHandlers(memoryHandlers);
-    this.node.addHandlers(pubSubHandlers);
+    addHandlers(this.node, connectionHandlers);
+    addHandlers(this.node, serverHandlers);
+    addHandlers(this.node, memoryHandlers);
+    addHandlers(this.node, pubSubHandlers);
     this.data = openDataServices(this.node);
     this.listener = new Listener(this.node, polledLoop);
   }
@@ -221,7 +222,7 @@ class Server {
   private openCluster(): boolean {
     const { node, configuration, log } = this;
     if (!configuration.get("cluster-enabled")) {
-      node.addHandlers(clusterHandlers(undefined));
+      addHandlers(node, clusterHandlers(undefined));
       return true;
     }
     const store = new ClusterFile(resolve(configuration.get("cluster-config-file")));
@@ -250,7 +251,7 @@ class Server {
     this.cluster = cluster;
     this.bus = bus;
     node.cluster = cluster;
-    node.addHandlers(clusterHandlers(cluster));
+    addHandlers(node, clusterHandlers(cluster));
     cluster.start();
     return true;
   }

@@ -79,6 +79,13 @@ export class HostCall implements HostCommand {
 
 export type Handler = (call: HostCall) => HostReply;
 
+/** Makes the node answer these commands by these handlers. */
+export function addHandlers(node: Node, handlers: ReadonlyMap<Command, Handler>): void {
+  for (const [id, handler] of handlers) {
+    node.setPerformer(id, (command) => handler(new HostCall(node, command)));
+  }
+}
+
 /** Handlers of a container by the name of the subcommand. */
 export type Subcommands = Readonly<Record<string, Handler>>;
 

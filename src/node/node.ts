@@ -10,14 +10,13 @@ import type { Configuration } from "../config/configuration.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { InputRegion } from "../engine/memory.ts";
 import { BlockedClients } from "./blocked.ts";
-import { type Handler, HostCall } from "./call.ts";
 import { Client, type ClientLink, ClientState } from "./client.ts";
 import { ClientRegistry } from "./clients.ts";
 import type { Clock } from "./clock.ts";
 import { HostCommandStats } from "./command-stats.ts";
 import { Cron } from "./cron.ts";
 import { Execution } from "./execution/execution.ts";
-import type { HostCommand, Surroundings } from "./execution/surroundings.ts";
+import type { HostCommand, Performer, Surroundings } from "./execution/surroundings.ts";
 import {
   type ClusterHooks,
   noPersistence,
@@ -86,7 +85,7 @@ export interface NodeModules {
  * Hook points for replication and the cluster (all called from here, in this order within a call):
  *   - `replication.onJournal(bytes)`: once per turn of the event loop in which something was written
  *   - `cluster.redirect(slot, kind, client)`: the address behind MOVED and ASK
- *   - `handlers`: command id -> handler; `addHandlers` adds CLUSTER, PSYNC, REPLICAOF ...
+ *   - `setPerformer(id, performer)`: who answers a host command; `addHandlers` in `call.ts` sets several
  *   - `setGate(gate, on)`: ClusterDown, ReadOnlyReplica, NoReplicas, MasterDown, Loading ...
  *   - `pauses` with purpose "failover", then `applyPauses()`
  *   - `onTurnEnd(action)`: runs after the call in hand, when the engine is free for another client
@@ -131,7 +130,7 @@ export class Node implements Surroundings {
   };
 
   private readonly rows: (CommandRow | undefined)[] = [];
-  private readonly handlers: (Handler | undefined)[] = [];
+  private readonly performers: (Performer | undefined)[] = [];
   private gates = 0;
 
   constructor(readonly modules: NodeModules) {
@@ -176,14 +175,14 @@ export class Node implements Surroundings {
     return this.rows[id];
   }
 
-  addHandlers(handlers: ReadonlyMap<Command, Handler>): void {
-    for (const [id, handler] of handlers) this.handlers[id] = handler;
+  setPerformer(id: Command, performer: Performer): void {
+    this.performers[id] = performer;
   }
 
   perform(command: HostCommand): HostReply {
-    const handler = this.handlers[command.id];
-    assert(handler !== undefined, `no handler for "${command.row.fullName}"`);
-    return handler(new HostCall(this, command));
+    const performer = this.performers[command.id];
+    assert(performer !== undefined, `nobody answers "${command.row.fullName}"`);
+    return performer(command);
   }
 
   // Gates and pauses.

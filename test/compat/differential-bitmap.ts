@@ -1,5 +1,5 @@
 /** Random commands on bitmaps. */
-import type { Source, Weighted } from "./differential-commands.ts";
+import type { Source, Weighted } from "./differential-source.ts";
 
 /** Near the beginning, at the edges of bytes, and now and then far away or wrong. */
 function offset({ values: v, prng }: Source): string {

@@ -1,5 +1,5 @@
 /** What blocking commands of a run wait: nobody comes to serve them, so not long. */
-import type { Source } from "./differential-commands.ts";
+import type { Source } from "./differential-source.ts";
 
 /** The timeout of BLPOP and its like, in seconds. */
 export function timeout({ prng }: Source): string {

@@ -4,15 +4,7 @@
  */
 import type { Prng } from "../../src/base/prng.ts";
 import { withoutLong } from "./differential-blocking.ts";
-import type { Values } from "./differential-values.ts";
-
-export interface Source {
-  readonly prng: Prng;
-  readonly values: Values;
-}
-
-export type Maker = (source: Source) => string[];
-export type Weighted = readonly [weight: number, make: Maker];
+import type { Source, Weighted } from "./differential-source.ts";
 
 /** A word with its value, each option perhaps; in any order, perhaps twice. */
 function optional(source: Source, choices: readonly (() => string[])[], most: number): string[] {

@@ -8,17 +8,12 @@ import {
   slotChange,
   wholeAgain,
 } from "./differential-cluster.ts";
-import {
-  genericCommands,
-  type Source,
-  stringCommands,
-  type Weighted,
-  withoutSoon,
-} from "./differential-commands.ts";
+import { genericCommands, stringCommands, withoutSoon } from "./differential-commands.ts";
 import { distancesKey, onDistances, storesDistances } from "./differential-geo.ts";
 import { helpCommands, hostCommands, inlineLines } from "./differential-host.ts";
 import { withoutChance } from "./differential-set.ts";
 import { scoresLexKey } from "./differential-sorted-set.ts";
+import type { Source, Weighted } from "./differential-source.ts";
 import { command, observer, type Step } from "./differential-step.ts";
 import {
   dumpedKeys,

@@ -1,5 +1,5 @@
 /** Random commands on places, over sorted sets of places and others. */
-import type { Source, Weighted } from "./differential-commands.ts";
+import type { Source, Weighted } from "./differential-source.ts";
 
 const cities: readonly (readonly [longitude: string, latitude: string])[] = [
   ["13.361389", "38.115556"],

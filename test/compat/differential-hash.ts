@@ -1,5 +1,5 @@
 /** Random commands on hashes. Field expiry is not among them: redis-server 7.0 does not know it. */
-import type { Source, Weighted } from "./differential-commands.ts";
+import type { Source, Weighted } from "./differential-source.ts";
 
 /** Few fields, so that commands meet; some are integers to a listpack, some too long for it. */
 function field({ prng, values }: Source): string {

@@ -1,5 +1,5 @@
 /** Random commands on HyperLogLogs, whole, cut off and made up. */
-import type { Source, Weighted } from "./differential-commands.ts";
+import type { Source, Weighted } from "./differential-source.ts";
 
 const header = (layout: number, stale: boolean): string =>
   `HYLL${String.fromCharCode(layout)}\x00\x00\x00\x07\x00\x00\x00\x00\x00\x00${stale ? "\x80" : "\x00"}`;

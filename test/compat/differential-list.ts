@@ -1,6 +1,6 @@
 /** Random commands on lists. */
 import { timeout } from "./differential-blocking.ts";
-import type { Source, Weighted } from "./differential-commands.ts";
+import type { Source, Weighted } from "./differential-source.ts";
 
 /** Mostly of a few, so that searches find something. */
 function element({ values: v, prng }: Source): string {

@@ -1,5 +1,5 @@
 /** Random commands on sets. */
-import type { Source, Weighted } from "./differential-commands.ts";
+import type { Source, Weighted } from "./differential-source.ts";
 
 /** Few enough to meet again: small integers, integers of every width, and texts. */
 function member({ values: v, prng }: Source): string {

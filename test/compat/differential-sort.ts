@@ -1,5 +1,5 @@
 /** Random SORT commands. */
-import type { Source, Weighted } from "./differential-commands.ts";
+import type { Source, Weighted } from "./differential-source.ts";
 
 const names = ["{t}n1", "{t}n2", "{t}n3"];
 

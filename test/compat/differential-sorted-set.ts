@@ -1,6 +1,6 @@
 /** Random commands on sorted sets. */
 import { timeout } from "./differential-blocking.ts";
-import type { Source, Weighted } from "./differential-commands.ts";
+import type { Source, Weighted } from "./differential-source.ts";
 
 const scores: readonly string[] = [
   "inf",

@@ -1,6 +1,6 @@
 /** Random commands on streams. Identifiers are never `*`: two servers do not see the same millisecond. */
 import { block } from "./differential-blocking.ts";
-import type { Source, Weighted } from "./differential-commands.ts";
+import type { Source, Weighted } from "./differential-source.ts";
 
 /** Two groups of identifiers that meet; now and then an odd one. */
 function id({ prng }: Source): string {

@@ -1,6 +1,5 @@
 /** Commands of the data types but strings: the rows of each stand in a file of its own, `differential-<type>.ts`. */
 import { bitmapCommands } from "./differential-bitmap.ts";
-import type { Weighted } from "./differential-commands.ts";
 import { geoCommands } from "./differential-geo.ts";
 import { hashCommands } from "./differential-hash.ts";
 import { hyperLogLogCommands } from "./differential-hyperloglog.ts";
@@ -8,6 +7,7 @@ import { listCommands } from "./differential-list.ts";
 import { setCommands } from "./differential-set.ts";
 import { sortCommands } from "./differential-sort.ts";
 import { sortedSetCommands } from "./differential-sorted-set.ts";
+import type { Weighted } from "./differential-source.ts";
 import { streamCommands } from "./differential-streams.ts";
 import { type Kind, ownKeys } from "./differential-values.ts";
 

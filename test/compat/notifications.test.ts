@@ -7,13 +7,9 @@ import { Prng } from "../../src/base/prng.ts";
 import { describeWithTools } from "../support/oracle.ts";
 import type { Reply, RespClient } from "../support/resp-client.ts";
 import { startServer, type TestServer } from "../support/server.ts";
-import {
-  genericCommands,
-  type Source,
-  stringCommands,
-  withoutSoon,
-} from "./differential-commands.ts";
+import { genericCommands, stringCommands, withoutSoon } from "./differential-commands.ts";
 import { choose } from "./differential-generate.ts";
+import type { Source } from "./differential-source.ts";
 import { tinyEncodings, typeCommands, usualEncodings } from "./differential-types.ts";
 import { Values } from "./differential-values.ts";
 

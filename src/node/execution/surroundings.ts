@@ -55,6 +55,9 @@ export interface Surroundings {
   drop(client: Client): void;
 }
 
+/** What answers a host command. */
+export type Performer = (command: HostCommand) => HostReply;
+
 /** A host command that the engine has come to. */
 export interface HostCommand {
   readonly client: Client;
