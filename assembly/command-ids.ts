@@ -294,4 +294,6 @@ export enum CommandFlag {
   KeyCount = 33554432,
   /** The host answers which keys it takes (movable keys outside `KeyCount`). */
   HostKeys = 67108864,
+  /** May take long, whatever the number of its arguments; the host knows which, COMMAND does not show it. */
+  Heavy = 134217728,
 }

@@ -64,13 +64,12 @@ import { isHttp, replyArity, replyUnknown, replyUnknownSubcommand } from "./refu
 import { makeRoom } from "./room";
 import { run } from "./run";
 import { Setting } from "./settings";
-
-/** Arguments of commands since the host's call; see `Yield.Slice`. */
-let argumentsRun: u32 = 0;
+import { Slices } from "./slices";
 
 /** Takes `length` bytes of input for the client and runs what is whole. */
 export function execute(ptr: usize, length: u32, nowMs: f64): i32 {
   begin(ptr, nowMs);
+  Slices.forget();
   const state = ClientState.at(ptr);
   if (!takeInput(ptr, length)) {
     markReply();
@@ -87,6 +86,7 @@ export function resume(ptr: usize, nowMs: f64): i32 {
   dropOthers(ptr);
   const yielded = state.yielded;
   state.yielded = Yield.Idle;
+  if (yielded == Yield.Slice) Slices.widen();
   if (yielded == Yield.Host || yielded == Yield.Redirect) {
     setCommand(state.heldCommand);
     countAs(state.heldCommand);
@@ -142,7 +142,7 @@ function begin(ptr: usize, nowMs: f64): void {
   setClient(ptr);
   refreshClock();
   clearCommandCount();
-  argumentsRun = 0;
+  Slices.begin();
 }
 
 function finish(outcome: i32): i32 {
@@ -197,8 +197,7 @@ function loop(state: ClientState): i32 {
       return Yield.Flush;
     }
     if (hearsItself()) return Yield.Flush;
-    argumentsRun += argc;
-    if (argumentsRun >= <u32>Region.SliceArguments && !isExecuting(state)) return Yield.Slice;
+    if (Slices.isOver(argc) && !isExecuting(state)) return Yield.Slice;
   }
 }
 
@@ -289,6 +288,7 @@ function call(state: ClientState, row: CommandRow): i32 {
     run(row.id);
     endUnit();
   } else run(row.id);
+  if ((row.flags & CommandFlag.Heavy) != 0) Slices.addHeavy();
   if (blocked) return block(state);
   return close(state);
 }

@@ -7,6 +7,7 @@ import { Lookahead } from "./keyspace/lookahead";
 import { adoptQuery, dropQuery, inputArrived, Parse } from "./protocol/query";
 import { replyError } from "./protocol/reply";
 import { parseStep, parseWhole, unreadCommand } from "./protocol/resp";
+import { Slices } from "./slices";
 
 /** Input in the shared region that is not parsed yet, and whose it is. */
 let regionAt: usize = 0;
@@ -54,6 +55,7 @@ export function inputLeft(state: ClientState): u32 {
  * short for it, the client is marked: `resume` closes it.
  */
 export function park(ptr: usize): void {
+  Slices.forget();
   if (regionOwner != ptr) return;
   const state = ClientState.at(ptr);
   if (regionAt < regionEnd && !adoptQuery(state, regionAt, <u32>(regionEnd - regionAt))) {

@@ -23,7 +23,7 @@ const ENGINE_ORDER: readonly (readonly string[])[] = [
   ["structures"],
   ["commands", "keyspace", "journal", "snapshot"],
   ["types"],
-  ["keys"],
+  ["keys", "slices"],
   ["gates", "input", "refusals", "room", "run"],
   ["after", "ownership"],
   ["checks"],

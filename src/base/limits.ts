@@ -25,6 +25,10 @@ export const reclaimSliceKeys = 512;
 /** Clients that send much at once are worked for during so much of a turn, milliseconds. */
 export const inputSliceMs = 2;
 
+/** The primary's stream is handed to the engine in pieces of so many bytes; about so many wait for a later turn. */
+export const streamPieceBytes = 32 * 1024;
+export const streamAheadBytesMax = 1024 * 1024;
+
 /** Bytes of chunks that reached us after reading was paused; beyond it the connection is closed. */
 export const heldInputBytesMax = 64 * 1024 * 1024;
 

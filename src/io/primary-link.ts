@@ -49,6 +49,14 @@ export class PrimaryConnection implements PrimarySocket {
     this.flush();
   }
 
+  pauseReading(): void {
+    if (!this.over) this.socket?.pause();
+  }
+
+  resumeReading(): void {
+    if (!this.over) this.socket?.resume();
+  }
+
   close(): void {
     if (this.over) return;
     this.over = true;

@@ -79,6 +79,8 @@ export class Client {
   answered = 0;
   /** Called once when the connection ends, whoever ended it. */
   onClosed: (() => void) | undefined;
+  /** Called when input has been worked on that had to wait for a later turn. */
+  onWentOn: (() => void) | undefined;
 
   constructor(
     readonly id: number,

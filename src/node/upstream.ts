@@ -28,6 +28,13 @@ export type UpstreamEffect = Extract<
   }
 >;
 
+interface Link {
+  readonly linkId: number;
+  readonly socket: PrimarySocket;
+  /** Why the connection is over, once it is. */
+  endedFor: string | undefined;
+}
+
 /**
  * Our primary: the connection to it, its snapshot, its stream. Once the stream runs, its bytes go from the socket
  * into the engine and on into the backlog, past the core's events.
@@ -37,7 +44,7 @@ export class Upstream {
   receivedBytes = 0;
   private readonly stream: PrimaryStream;
   private readonly sync: ReplicaSync;
-  private link: { readonly linkId: number; readonly socket: PrimarySocket } | undefined;
+  private link: Link | undefined;
 
   constructor(
     private readonly node: Node,
@@ -53,9 +60,13 @@ export class Upstream {
   ) {
     const { tell, files, loader } = modules;
     this.stream = new PrimaryStream(node, {
-      onApplied: (bytes) => modules.core().applied(bytes),
+      onApplied: (bytes) => {
+        modules.core().applied(bytes);
+        modules.onExecuted();
+      },
       onKilled: () => this.lose("killed by a client"),
       onBroken: () => node.onTurnEnd(() => this.onBroken()),
+      onIdle: () => this.loseIfEnded(),
     });
     this.sync = new ReplicaSync(node, {
       files,
@@ -122,7 +133,7 @@ export class Upstream {
         if (isOurs && this.link !== undefined) stream.begin(this.link.socket);
         return;
       case "streamData":
-        this.execute(effect.bytes);
+        this.stream.execute(effect.bytes, true);
         return;
       case "streamEnd":
         stream.end();
@@ -135,16 +146,30 @@ export class Upstream {
     const socket = this.modules.connect(host, port, {
       onOpen: () => this.modules.tell({ kind: "primaryConnected", linkId }),
       onData: (bytes) => this.onData(linkId, bytes),
-      onClose: (reason) => {
-        if (this.link?.linkId === linkId) this.lose(reason);
-      },
+      onClose: (reason) => this.onClose(linkId, reason),
     });
-    this.link = { linkId, socket };
+    this.link = { linkId, socket, endedFor: undefined };
   }
 
   private dropLink(): void {
     this.link?.socket.close();
     this.link = undefined;
+  }
+
+  /**
+   * The primary's end of the connection stands behind all that it has sent: that is executed first, as Redis reads a
+   * socket up to its end. A primary that dies leaves its replica as much as it can.
+   */
+  private onClose(linkId: number, reason: string): void {
+    const { link } = this;
+    if (link?.linkId !== linkId) return;
+    link.endedFor = reason;
+    if (!this.stream.isBehind) this.loseIfEnded();
+  }
+
+  private loseIfEnded(): void {
+    const reason = this.link?.endedFor;
+    if (reason !== undefined) this.lose(reason);
   }
 
   /** The link is over, whoever ended it. */
@@ -169,11 +194,6 @@ export class Upstream {
       return;
     }
     this.modules.core().streamReceived(bytes.length, this.node.modules.clock.nowMs());
-    this.execute(bytes);
-  }
-
-  private execute(bytes: Uint8Array): void {
     this.stream.execute(bytes);
-    this.modules.onExecuted();
   }
 }

@@ -237,7 +237,7 @@ export type ReplicationEffect =
    * that was selected; otherwise in the image's `repl-stream-db`.
    */
   | { readonly kind: "streamBegin"; readonly linkId: number; readonly resumed: boolean }
-  /** Execute these bytes as the primary; tell what was executed with `applied()`. */
+  /** Execute these bytes, which may be kept, as the primary; tell what was executed with `applied()`. */
   | { readonly kind: "streamData"; readonly linkId: number; readonly bytes: Uint8Array }
   /** The link is down: forget unparsed bytes and an open MULTI; they will come again. */
   | { readonly kind: "streamEnd"; readonly linkId: number };

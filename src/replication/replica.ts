@@ -198,7 +198,7 @@ export class ReplicaSide {
           break;
         case "connected":
           this.readOffset += rest.length;
-          this.context.emit({ kind: "streamData", linkId, bytes: rest });
+          this.context.emit({ kind: "streamData", linkId, bytes: rest.slice() });
           return;
       }
     }

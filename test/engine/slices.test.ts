@@ -36,6 +36,16 @@ test("few commands of many members do so as well, after every third of 502 argum
   expect(await slicesOf(repeated(["SADD", "s", ...members], 20))).toEqual([6, 6]);
 });
 
+test("commands that may take long come in twos, then in more as long as they turn out quick", async () => {
+  const fill = encode(["SADD", "s", ...members]);
+  const counts = [1, 2, 6, 14, 30, 46];
+  const expected = [0, 1, 2, 3, 4, 5];
+  for (const [at, count] of counts.entries()) {
+    const slices = await slicesOf(fill, repeated(["SUNIONSTORE", "t", "s"], count));
+    expect(slices).toEqual([expected[at] as number, expected[at] as number]);
+  }
+});
+
 test("also what waits in the client's own buffer", async () => {
   const bytes = repeated(["GET", "k"], 5000);
   const slices = await slicesOf(bytes.subarray(0, 7), bytes.subarray(7));

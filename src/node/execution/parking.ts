@@ -58,7 +58,8 @@ export class Parking {
 
   /** The client goes on in the next turn; false: not now, as nobody may come between its commands. */
   giveWay(client: Client, answered: number): boolean {
-    if (client.kind !== "normal" || this.engine.frameWord(Frame.InsideExec) === 1) return false;
+    const divides = client.kind === "normal" || client.kind === "master";
+    if (!divides || this.engine.frameWord(Frame.InsideExec) === 1) return false;
     client.answered = answered;
     this.parkAs(client, ClientState.Congested);
     if (!client.closed) this.turnShare.wait(client);
@@ -137,6 +138,7 @@ export class Parking {
       running.receive(client, chunk);
     }
     if (client.state === ClientState.Ready) client.link.resumeReading();
+    client.onWentOn?.();
   }
 
   /** The client's host command, in which it waited, has this reply. */
