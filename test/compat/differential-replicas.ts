@@ -25,6 +25,7 @@ export class Replicas {
         return [await Wire.open(main.port), await Wire.open(replica.port)] as const;
       }),
     );
+    await Promise.all(wires.map(([main]) => untilSynced(main)));
     return new Replicas(replicas, wires);
   }
 
@@ -47,6 +48,17 @@ export class Replicas {
   async stop(): Promise<void> {
     for (const wire of this.wires.flat()) wire.close();
     await Promise.all(this.replicas.map((server) => server.stop()));
+  }
+}
+
+/** While a child saves the file for its replica, redis-server does not count uses of keys (OBJECT FREQ). */
+async function untilSynced(main: Wire): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  for (;;) {
+    const info = String(bulkOf(await ask(main, "INFO", "everything")) ?? "");
+    if (/^slave0:.*state=online/m.test(info) && info.includes("rdb_bgsave_in_progress:0")) return;
+    if (Date.now() > deadline) throw new Error("a replica is not in sync in time");
+    await Bun.sleep(10);
   }
 }
 

@@ -8,6 +8,7 @@
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { RespClient } from "../../src/cli/resp-client.ts";
+import { startIdleClock } from "../support/idle-clock.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 
 const SECONDS = Number(process.env["SOAK_SECONDS"] ?? 60);
@@ -16,11 +17,12 @@ const KEYS = MEMBERS / 5;
 const TURN_MS_MAX = 10;
 const TIMEOUT_MS = 30 * 60_000;
 /**
- * A thread is also charged with what the system does in its name. On a virtual machine with more to do than processors,
- * a program that only reads the clock was charged with 17 ms at once within 40 s. What is long for a reason of ours is
- * long each time, so a measurement that fails is made again.
+ * A thread is also charged with what the system does in its name, and with what a virtual machine's host takes away from it.
+ * A program that only reads the clock, beside the server, shows how much that is: where it was charged with this much at
+ * once (milliseconds), a turn that is too long says nothing, and the measurement is made again.
  */
-const ATTEMPTS = 3;
+const DISTURBED_MS = TURN_MS_MAX / 3;
+const ATTEMPTS = 5;
 /** Members of one SADD, and commands under way. */
 const BATCH = 500;
 const PIPELINE = 20;
@@ -51,25 +53,36 @@ async function fillSet(key: string, members: number): Promise<void> {
   }
 }
 
-/** Runs `action` and answers the longest turn meanwhile, milliseconds of processor time. */
-async function longestTurn(what: string, action: () => Promise<void>): Promise<number> {
+interface Measured {
+  /** The longest turn, milliseconds of processor time. */
+  readonly longest: number;
+  /** What a program that does nothing was charged with at once meanwhile. */
+  readonly disturbed: number;
+}
+
+async function longestTurn(what: string, action: () => Promise<void>): Promise<Measured> {
+  const idle = startIdleClock();
   await client.call("DEBUG", "TURN-LENGTH", "START");
   await action();
   const reply = (await client.call("DEBUG", "TURN-LENGTH", "STOP")) as unknown[];
+  const disturbed = await idle.stop();
   const [, turns, , wallMicros, , cpuMicros, , spentOn] = reply;
   process.stderr.write(
-    `${what}: ${turns} turns, longest ${cpuMicros} us (${wallMicros} us wall): ${spentOn}\n`,
+    `${what}: ${turns} turns, longest ${cpuMicros} us (${wallMicros} us wall): ${spentOn}; ` +
+      `an idle program: ${Math.round(disturbed * 1000)} us\n`,
   );
-  return Number(cpuMicros) / 1000;
+  return { longest: Number(cpuMicros) / 1000, disturbed };
 }
 
-/** Measures until the longest turn is short enough, or the attempts are used up. */
-async function expectShortTurns(measure: () => Promise<number>): Promise<void> {
-  let longest = Number.POSITIVE_INFINITY;
-  for (let attempt = 0; attempt < ATTEMPTS && longest >= TURN_MS_MAX; attempt++) {
-    longest = await measure();
+/** Measures again as long as turns are long and the machine may be why. */
+async function expectShortTurns(measure: () => Promise<Measured[]>): Promise<void> {
+  let measured: Measured[] = [];
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    measured = await measure();
+    const long = measured.filter(({ longest }) => longest >= TURN_MS_MAX);
+    if (long.every(({ disturbed }) => disturbed < DISTURBED_MS)) break;
   }
-  expect(longest).toBeLessThan(TURN_MS_MAX);
+  for (const { longest } of measured) expect(longest).toBeLessThan(TURN_MS_MAX);
 }
 
 async function remove(...command: readonly string[]): Promise<void> {
@@ -123,7 +136,7 @@ test(
         await Promise.all(Array.from({ length: 50 }, () => client.send(randomCommand())));
       }
     };
-    await expectShortTurns(() => longestTurn("mixed load", load));
+    await expectShortTurns(async () => [await longestTurn("mixed load", load)]);
   },
   TIMEOUT_MS,
 );
@@ -151,7 +164,7 @@ test.each([
         await freed();
       });
       expect(await client.call("EXISTS", "huge")).toBe(0);
-      return Math.max(filling, removing);
+      return [filling, removing];
     });
   },
   TIMEOUT_MS,

@@ -154,6 +154,9 @@ for (const instance of await startEngines()) {
       ]);
       expect(call("XPENDING", "s", "g")).toEqual([2, "1-0", "2-0", [["c", "2"]]]);
       session.journalText();
+      expect(call("XAUTOCLAIM", "s", "g", "d", "0", "-", "COUNT", "8796093022208")).toMatchObject({
+        error: "ERR Insufficient memory, failed allocating transient memory, COUNT too high.",
+      });
       expect(call("XAUTOCLAIM", "s", "g", "d", "0", "-", "COUNT", "1")).toEqual([
         "2-0",
         [],

@@ -350,6 +350,8 @@ const DELIVERY_BYTES: usize = 8192;
 
 /** LONG_MAX / 16. */
 const COUNT_MAX: i64 = 576460752303423487;
+/** Redis asks for room for all identifiers first: 16 bytes for each, in an address space of 128 TiB. */
+const COUNT_WITH_ROOM: i64 = 8796093022208;
 const ATTEMPTS_FACTOR: i64 = 10;
 
 /** Identifiers of deliveries whose entries are gone, 16 bytes each. */
@@ -387,6 +389,10 @@ export function xAutoClaim(): void {
   if (!parseAuto()) return;
   const ptr = groupOrReply(e);
   if (ptr == 0) return;
+  if (wanted >= COUNT_WITH_ROOM) {
+    replyError("ERR Insufficient memory, failed allocating transient memory, COUNT too high.");
+    return;
+  }
   force = false;
   retryCount = -1;
   deliveredAt = now;
