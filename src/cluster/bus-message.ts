@@ -1,6 +1,6 @@
 /**
  * What cluster nodes tell each other: the messages of Redis 7.0's cluster bus (protocol version 1)
- * as plain records. `bus-codec.ts` turns them into bytes and back. Numbers are those of Redis's
+ * as plain records. `bus-encode.ts` and `bus-decode.ts` turn them into bytes and back. Numbers are those of Redis's
  * `cluster.h`; names are ours (primary and replica where the wire says master and slave).
  */
 

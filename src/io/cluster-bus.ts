@@ -1,5 +1,6 @@
 import type { Socket, SocketHandler } from "bun";
-import { decodeMessage, encodeMessage } from "../cluster/bus-codec.ts";
+import { decodeMessage } from "../cluster/bus-decode.ts";
+import { encodeMessage } from "../cluster/bus-encode.ts";
 import { BusFramer } from "../cluster/bus-framer.ts";
 import type { BusMessage } from "../cluster/bus-message.ts";
 import type { LinkId } from "../cluster/effects.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { Prng } from "../../src/base/prng.ts";
-import { decodeMessage, encodedBytes, encodeMessage } from "../../src/cluster/bus-codec.ts";
+import { decodeMessage } from "../../src/cluster/bus-decode.ts";
+import { encodeMessage } from "../../src/cluster/bus-encode.ts";
 import { GOSSIP_BYTES, HEADER_BYTES, Header } from "../../src/cluster/bus-layout.ts";
 import { type BusMessage, isPing, MessageType, NodeFlag } from "../../src/cluster/bus-message.ts";
 import { slotRangesText } from "../../src/cluster/slot-bitmap.ts";
@@ -36,7 +37,6 @@ describe("messages of redis-server 7.0.15", () => {
     test(`${name} decodes and encodes to the same ${bytes.length} bytes`, () => {
       const message = decoded(bytes);
       expect(encodeMessage(message)).toEqual(bytes);
-      expect(encodedBytes(message.body)).toBe(bytes.length);
     });
   }
 
@@ -207,7 +207,6 @@ test("messages of every kind go round", () => {
   for (let i = 0; i < 2000; i++) {
     const message = randomMessage(random);
     const bytes = encodeMessage(message);
-    expect(encodedBytes(message.body), `seed ${seed}, message ${i}`).toBe(bytes.length);
     expect(decoded(bytes), `seed ${seed}, message ${i}`).toEqual(message);
   }
 });

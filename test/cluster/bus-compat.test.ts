@@ -7,7 +7,7 @@
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Socket } from "bun";
-import { encodeMessage } from "../../src/cluster/bus-codec.ts";
+import { encodeMessage } from "../../src/cluster/bus-encode.ts";
 import { type BusMessage, isPing, MessageFlag, NodeFlag } from "../../src/cluster/bus-message.ts";
 import { nodeLine, parseNodeLine } from "../../src/cluster/node-line.ts";
 import { parseClusterConfig, serializeClusterConfig } from "../../src/cluster/nodes-conf.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { concat } from "../../src/base/bytes.ts";
 import { Prng } from "../../src/base/prng.ts";
-import { encodeMessage } from "../../src/cluster/bus-codec.ts";
+import { encodeMessage } from "../../src/cluster/bus-encode.ts";
 import { BusFramer, busMessageBytesMax } from "../../src/cluster/bus-framer.ts";
 import { plainMessage, randomMessage } from "./messages.ts";
 

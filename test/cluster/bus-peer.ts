@@ -1,6 +1,7 @@
 /** A cluster node of few words for tests: it speaks the bus to real servers and keeps what they say. */
 import type { Socket } from "bun";
-import { decodeMessage, encodeMessage } from "../../src/cluster/bus-codec.ts";
+import { decodeMessage } from "../../src/cluster/bus-decode.ts";
+import { encodeMessage } from "../../src/cluster/bus-encode.ts";
 import { BusFramer } from "../../src/cluster/bus-framer.ts";
 import {
   type BusMessage,

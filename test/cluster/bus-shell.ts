@@ -4,7 +4,8 @@
  */
 import type { Socket, TCPSocketListener } from "bun";
 import { Prng } from "../../src/base/prng.ts";
-import { decodeMessage, encodeMessage } from "../../src/cluster/bus-codec.ts";
+import { decodeMessage } from "../../src/cluster/bus-decode.ts";
+import { encodeMessage } from "../../src/cluster/bus-encode.ts";
 import { BusFramer } from "../../src/cluster/bus-framer.ts";
 import { ClusterCore } from "../../src/cluster/core.ts";
 import type { AdminReply, ClusterEffect, LinkId } from "../../src/cluster/effects.ts";

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { Prng } from "../../src/base/prng.ts";
-import { encodeMessage } from "../../src/cluster/bus-codec.ts";
+import { encodeMessage } from "../../src/cluster/bus-encode.ts";
 import { HEADER_BYTES, Header } from "../../src/cluster/bus-layout.ts";
 import { plainMessage } from "../cluster/messages.ts";
 import { type ClusterMember, TestCluster, within } from "../support/cluster.ts";

@@ -3,7 +3,8 @@
  * for data.
  */
 import type { Prng } from "../../src/base/prng.ts";
-import { decodeMessage, encodeMessage } from "../../src/cluster/bus-codec.ts";
+import { decodeMessage } from "../../src/cluster/bus-decode.ts";
+import { encodeMessage } from "../../src/cluster/bus-encode.ts";
 import { ClusterCore } from "../../src/cluster/core.ts";
 import type { AdminReply, ClusterEffect, LinkId } from "../../src/cluster/effects.ts";
 import type { AdminCommand, ClusterEvent } from "../../src/cluster/events.ts";
