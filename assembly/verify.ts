@@ -79,14 +79,12 @@ export function dictPlaced(): u32 {
 }
 
 export {
-  checkTree,
   treeCount,
   treeFind,
   treeInit,
-  treeInsert,
   treeNext,
-  treePop,
-  treeRemove,
   treeSeek,
   treeSeekBack,
 } from "./structures/id-tree";
+export { treeInsert, treePop, treeRemove } from "./structures/id-tree-change";
+export { checkTree } from "./structures/id-tree-check";

@@ -11,7 +11,8 @@
 import { Encoding, LoadStatus } from "../abi";
 import { canAllocate, free } from "../base/memory";
 import { writeUint64 } from "../protocol/number";
-import { At, treeCount, treeFind, treeFirst, treeInsert, treeNext } from "../structures/id-tree";
+import { At, treeCount, treeFind, treeFirst, treeNext } from "../structures/id-tree";
+import { treeInsert } from "../structures/id-tree-change";
 import { lpBytes, lpCopy } from "../structures/listpack";
 import { Lp, lpRead } from "../structures/listpack-element";
 import {

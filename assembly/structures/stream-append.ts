@@ -3,7 +3,8 @@
 import { Arg, Settings } from "../base/frame";
 import { alloc, free, resize, roundedSize, usableSize } from "../base/memory";
 import { Setting } from "../settings";
-import { At, treeFind, treeInsert, treeLast } from "./id-tree";
+import { At, treeFind, treeLast } from "./id-tree";
+import { treeInsert } from "./id-tree-change";
 import { LP_EMPTY, LP_HEADER, lpBytes, lpFirst, lpNext, lpReplaceInteger } from "./listpack";
 import { lpEntryBytes, lpEquals, writeIntegerElement, writePlanned } from "./listpack-element";
 import { Stream } from "./stream";

@@ -1,6 +1,7 @@
 /** Removing entries of a stream: one by one, and from the front. `stream-node.ts` tells how they lie. */
 import { free } from "../base/memory";
-import { At, treeFind, treeFirst, treeRemove } from "./id-tree";
+import { At, treeFind, treeFirst } from "./id-tree";
+import { treeRemove } from "./id-tree-change";
 import { lpFirst, lpLast, lpNext, lpPrev, lpReplaceInteger } from "./listpack";
 import { Stream } from "./stream";
 import { idBelow } from "./stream-id";

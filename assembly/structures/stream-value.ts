@@ -1,16 +1,8 @@
 /** Stream values: what every value of a type can do, whatever its encoding. There is only one encoding. */
 import { alloc, canAllocate, free, usableSize } from "../base/memory";
-import {
-  At,
-  checkTree,
-  treeBytes,
-  treeCount,
-  treeFind,
-  treeFirst,
-  treeInsert,
-  treeNext,
-  treePop,
-} from "./id-tree";
+import { At, treeBytes, treeCount, treeFind, treeFirst, treeNext } from "./id-tree";
+import { treeInsert, treePop } from "./id-tree-change";
+import { checkTree } from "./id-tree-check";
 import { checkListpack, lpBytes, lpCopy } from "./listpack";
 import {
   addConsumer,

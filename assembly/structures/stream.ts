@@ -4,7 +4,8 @@
  */
 import { compareBytes, copyBytes } from "../base/bytes";
 import { alloc, free, resize, usableSize } from "../base/memory";
-import { At, TREE_BYTES, treeInit, treeInsert, treeLast, treePop, treeRemove } from "./id-tree";
+import { At, TREE_BYTES, treeInit, treeLast } from "./id-tree";
+import { treeInsert, treePop, treeRemove } from "./id-tree-change";
 
 /** `entriesRead` of a group whose counter is not known (SCG_INVALID_ENTRIES_READ). */
 export const ENTRIES_READ_UNKNOWN: i64 = -1;

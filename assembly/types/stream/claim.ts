@@ -32,15 +32,8 @@ import {
   replyNullArray,
   replySyntaxError,
 } from "../../protocol/reply";
-import {
-  At,
-  treeFind,
-  treeFirst,
-  treeInsert,
-  treeLast,
-  treeNext,
-  treeSeek,
-} from "../../structures/id-tree";
+import { At, treeFind, treeFirst, treeLast, treeNext, treeSeek } from "../../structures/id-tree";
+import { treeInsert } from "../../structures/id-tree-change";
 import {
   addNack,
   Consumer,

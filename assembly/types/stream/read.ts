@@ -33,7 +33,8 @@ import {
   replyNullArray,
   replySyntaxError,
 } from "../../protocol/reply";
-import { At, treeFind, treeInsert, treeNext, treeSeek } from "../../structures/id-tree";
+import { At, treeFind, treeNext, treeSeek } from "../../structures/id-tree";
+import { treeInsert } from "../../structures/id-tree-change";
 import {
   addNack,
   Consumer,
