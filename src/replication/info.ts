@@ -66,8 +66,8 @@ function upstreamLines(context: ReplicationContext, replica: ReplicaSide): strin
     `slave_read_repl_offset:${known ? replica.readOffset : 1}`,
     `slave_repl_offset:${known ? history.offset : 1}`,
   ];
-  if (replica.bulk !== null) {
-    const { totalBytes, readBytes } = replica.bulk;
+  if (replica.transfer !== null) {
+    const { totalBytes, readBytes } = replica.transfer.bulk;
     // C prints 0 / -1 * 100 with its sign: the header has not come yet.
     const percent = totalBytes < 0 ? "-0.00" : ((readBytes / (totalBytes || 1)) * 100).toFixed(2);
     lines.push(

@@ -1,9 +1,8 @@
 import { latin1 } from "../base/bytes.ts";
-import { BulkReceiver } from "./bulk-receiver.ts";
 import { commandText, type ReplicationContext } from "./context.ts";
-import type { ReplicationHistory } from "./events.ts";
+import { DatasetTransfer } from "./dataset-transfer.ts";
 import { Handshake, isReplid } from "./handshake.ts";
-import { PENDING_STREAM_BYTES_MAX, REPLID_LENGTH } from "./limits.ts";
+import { REPLID_LENGTH } from "./limits.ts";
 
 /** Redis's REPL_STATE_*; the receive states of the handshake are `Handshake`'s. */
 export type ReplicaState =
@@ -47,21 +46,12 @@ export class ReplicaSide {
   downSinceMs: number | null = null;
   /** Stream bytes received, applied or not (`slave_read_repl_offset`). */
   readOffset = 0;
-  /** The snapshot being received; null outside of the transfer. */
-  bulk: BulkReceiver | null = null;
+  /** The data set on its way to us, or being loaded; null in every other state. */
+  transfer: DatasetTransfer | null = null;
   linkId = 0;
   private handshake: Handshake | null = null;
-  /** What +FULLRESYNC told; null when the primary only knows SYNC. */
-  private fullSync: ReplicationHistory | null = null;
   /** The primary knows offsets: false after SYNC. */
   private offsetsKnown = false;
-  private rdbBegun = false;
-  /** The image is complete, the shell loads it. */
-  private loading = false;
-  /** The link broke after the image was complete. */
-  private lostWhileLoading = false;
-  private pendingStream: Uint8Array[] = [];
-  private pendingStreamBytes = 0;
 
   constructor(
     private readonly context: ReplicationContext,
@@ -165,12 +155,12 @@ export class ReplicaSide {
         this.state = "connect";
         return;
       case "transfer":
-        if (this.loading) {
-          this.lostWhileLoading = true;
+        if (this.transfer?.loading) {
+          this.transfer.lost = true;
           return;
         }
         this.context.log("warning", `I/O error trying to sync with MASTER: ${reason}`);
-        this.endTransfer();
+        this.abortTransfer();
         this.state = "connect";
         this.reconnectAfterFailure();
         return;
@@ -194,8 +184,8 @@ export class ReplicaSide {
           rest = this.onHandshakeBytes(rest);
           break;
         case "transfer":
-          rest = this.onTransferBytes(rest);
-          break;
+          if (this.transfer?.push(rest) === false) this.failLink();
+          return;
         case "connected":
           this.readOffset += rest.length;
           this.context.emit({ kind: "streamData", linkId, bytes: rest.slice() });
@@ -205,27 +195,25 @@ export class ReplicaSide {
   }
 
   onRdbLoaded(linkId: number): void {
-    if (linkId !== this.linkId || !this.loading) return;
+    const { transfer } = this;
+    if (linkId !== this.linkId || !transfer?.loading) return;
     const { history, options } = this.context;
-    const pending = this.pendingStream;
-    const lost = this.lostWhileLoading;
-    this.rdbBegun = false;
-    this.endTransfer();
+    this.transfer = null;
     this.subReplicas.dropAll();
-    this.offsetsKnown = this.fullSync !== null;
-    if (this.fullSync !== null) history.adopt(this.fullSync.replid, this.fullSync.offset);
+    this.offsetsKnown = transfer.history !== null;
+    if (transfer.history !== null) history.adopt(transfer.history.replid, transfer.history.offset);
     else history.adopt(this.context.random.hex(REPLID_LENGTH), 0);
     history.createBacklog(options.backlogBytes);
     this.resumable = this.offsetsKnown;
     this.context.log("notice", "MASTER <-> REPLICA sync: Finished with success");
     this.beginStream(false);
-    if (lost) {
+    if (transfer.lost) {
       this.loseStream();
       this.reconnect();
       return;
     }
     this.sendAck();
-    for (const part of pending) {
+    for (const part of transfer.held) {
       this.readOffset += part.length;
       this.context.emit({ kind: "streamData", linkId, bytes: part });
     }
@@ -234,7 +222,7 @@ export class ReplicaSide {
   onRdbFailed(linkId: number, reason: string): void {
     if (linkId !== this.linkId || this.state !== "transfer") return;
     this.context.log("warning", `Failed trying to load the MASTER synchronization DB: ${reason}`);
-    this.rdbBegun = false;
+    this.transfer = null;
     this.failLink();
   }
 
@@ -272,7 +260,7 @@ export class ReplicaSide {
       this.connect();
     }
     this.sendAck();
-    if (this.rdbBegun && !this.lostWhileLoading) this.send("\n");
+    if (this.transfer?.begun && !this.transfer.lost) this.send("\n");
   }
 
   private onTimeout(): void {
@@ -287,7 +275,7 @@ export class ReplicaSide {
         this.reconnectAfterFailure();
         return;
       case "transfer":
-        if (this.loading) return;
+        if (this.transfer?.loading) return;
         this.context.log(
           "warning",
           "Timeout receiving bulk data from MASTER... If the problem persists try to set the " +
@@ -318,8 +306,8 @@ export class ReplicaSide {
         this.failLink();
         return nothing;
       case "fullSync":
-        this.fullSync = outcome.history;
-        this.beginTransfer();
+        this.state = "transfer";
+        this.transfer = new DatasetTransfer(this.context, this.linkId, outcome.history);
         return rest;
       case "continue":
         this.onContinue(outcome.replid);
@@ -344,67 +332,6 @@ export class ReplicaSide {
       "notice",
       "MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization.",
     );
-  }
-
-  // --- transfer ---
-
-  private beginTransfer(): void {
-    this.state = "transfer";
-    this.bulk = new BulkReceiver();
-  }
-
-  private onTransferBytes(bytes: Uint8Array): Uint8Array {
-    const nothing = bytes.subarray(bytes.length);
-    if (this.loading) {
-      this.holdStream(bytes);
-      return nothing;
-    }
-    const bulk = this.bulk;
-    if (bulk === null) return nothing;
-    const { context, linkId } = this;
-    const outcome = bulk.push(bytes, {
-      keepAlive: () => undefined,
-      begin: (length) => this.onBulkBegin(length),
-      chunk: (part) => context.emit({ kind: "rdbChunk", linkId, bytes: part }),
-    });
-    switch (outcome.kind) {
-      case "more":
-        return nothing;
-      case "failed":
-        context.log("warning", outcome.text);
-        this.failLink();
-        return nothing;
-      case "complete":
-        this.loading = true;
-        context.emit({ kind: "rdbEnd", linkId });
-        return outcome.rest;
-    }
-  }
-
-  private onBulkBegin(length: number | null): void {
-    this.rdbBegun = true;
-    this.context.emit({ kind: "rdbBegin", linkId: this.linkId, length });
-  }
-
-  /** Commands behind the image, while it is being loaded. */
-  private holdStream(bytes: Uint8Array): void {
-    this.pendingStreamBytes += bytes.length;
-    if (this.pendingStreamBytes > PENDING_STREAM_BYTES_MAX) {
-      this.context.log("warning", "Too many bytes from the MASTER while loading, starting anew");
-      this.failLink();
-      return;
-    }
-    this.pendingStream.push(bytes.slice());
-  }
-
-  private endTransfer(): void {
-    if (this.rdbBegun) this.context.emit({ kind: "rdbAbort", linkId: this.linkId });
-    this.rdbBegun = false;
-    this.loading = false;
-    this.lostWhileLoading = false;
-    this.bulk = null;
-    this.pendingStream = [];
-    this.pendingStreamBytes = 0;
   }
 
   // --- stream ---
@@ -451,9 +378,14 @@ export class ReplicaSide {
 
   /** Gives the link up; the next cron tries again. */
   private failLink(): void {
-    this.endTransfer();
+    this.abortTransfer();
     this.context.emit({ kind: "closePrimary", linkId: this.linkId });
     this.state = "connect";
+  }
+
+  private abortTransfer(): void {
+    this.transfer?.abort();
+    this.transfer = null;
   }
 
   /** Before the role or the primary changes. */
