@@ -1,14 +1,14 @@
 import {
   Client,
   type ClientFlag,
-  CommandStat,
   Frame,
   Stat,
   type ValueType,
   type Yield,
 } from "../../assembly/abi.ts";
 import { Setting } from "../../assembly/settings.ts";
-import { latin1, latin1Text, utf8Text } from "../base/bytes.ts";
+import { latin1, utf8Text } from "../base/bytes.ts";
+import { EngineCounters } from "./counters.ts";
 import type { EngineExports } from "./exports.ts";
 import { ImageReader } from "./image-reader.ts";
 import { type InspectOptions, type KeyFacts, keyFactsIn } from "./key-facts.ts";
@@ -51,14 +51,13 @@ export class Engine {
   /** `exports`, or the same observed. */
   private wasm: EngineExports;
   private readonly frame: number;
-  private readonly stats: number;
-  private readonly commandStats: number;
   private readonly slotStates: number;
   private readonly scratch: number;
   private readonly inputRegion: InputRegion;
   private readonly output: OutputRegion;
   /** What its parts work with too. */
   private readonly shared: { wasm: EngineExports; memory: EngineMemory; output: OutputRegion };
+  readonly counters: EngineCounters;
   readonly snapshot: Snapshot;
   readonly imageReader: ImageReader;
   /** Somebody follows the journal. */
@@ -76,8 +75,6 @@ export class Engine {
     }
     this.memory = new EngineMemory(this.wasm.memory);
     this.frame = (this.wasm.framePtr() >>> 0) / 4;
-    this.stats = (this.wasm.statsPtr() >>> 0) / 8;
-    this.commandStats = (this.wasm.commandStatsPtr() >>> 0) / 8;
     this.slotStates = this.wasm.slotStatesPtr() >>> 0;
     this.scratch = this.wasm.scratchPtr() >>> 0;
     this.inputRegion = new InputRegion(this.memory, this.wasm.inputPtr() >>> 0);
@@ -85,6 +82,7 @@ export class Engine {
     const output = new OutputRegion(memory, this.frame);
     this.output = output;
     this.shared = { wasm, memory, output };
+    this.counters = new EngineCounters(this.shared);
     this.snapshot = new Snapshot(this.shared);
     this.imageReader = new ImageReader(this.shared);
   }
@@ -333,46 +331,6 @@ export class Engine {
     this.wasm.eventsTaken();
   }
 
-  // Counters.
-
-  stat(stat: Stat): number {
-    return this.memory.floats[this.stats + stat] as number;
-  }
-
-  resetStat(stat: Stat): void {
-    this.memory.floats[this.stats + stat] = 0;
-  }
-
-  /** `index`: the row's `stat`. */
-  commandStat(index: number, stat: CommandStat): number {
-    return this.memory.floats[this.commandStats + index * CommandStat.Size + stat] as number;
-  }
-
-  addCommandStat(id: number, stat: CommandStat, amount: number): void {
-    const index = this.commandStats + id * CommandStat.Size + stat;
-    this.memory.floats[index] = (this.memory.floats[index] as number) + amount;
-  }
-
-  resetCommandStats(count: number): void {
-    this.memory.floats.fill(0, this.commandStats, this.commandStats + count * CommandStat.Size);
-  }
-
-  /** Error replies of the engine by code (`ERR`, `WRONGTYPE` ...), in the order of their first use. */
-  errorCounts(): [code: string, count: number][] {
-    const { words, floats } = this.memory;
-    const counts: [string, number][] = [];
-    for (let at = this.wasm.errorStatsPtr() >>> 0; counts.length < 64; at += 32) {
-      const length = words[at / 4] as number;
-      if (length === 0) break;
-      counts.push([latin1Text(this.memory.copy(at + 4, length)), floats[at / 8 + 3] as number]);
-    }
-    return counts;
-  }
-
-  resetErrorCounts(): void {
-    this.wasm.resetErrorStats();
-  }
-
   // Cluster.
 
   /** One `SlotState` sum per slot, 16 384 bytes; a live view, to be fetched for each use. */
@@ -501,6 +459,6 @@ export class Engine {
 
   /** Usage total in bytes of live allocations. */
   get usedMemory(): number {
-    return this.stat(Stat.UsedMemory);
+    return this.counters.stat(Stat.UsedMemory);
   }
 }

@@ -116,7 +116,7 @@ export class Cron {
   private sampleMetrics(nowMs: number): void {
     const { stats, engine } = this.node;
     this.lastMetricMs = nowMs;
-    stats.operations.sample(engine.stat(Stat.Commands), nowMs);
+    stats.operations.sample(engine.counters.stat(Stat.Commands), nowMs);
     stats.input.sample(stats.netInputBytes, nowMs);
     stats.output.sample(stats.netOutputBytes, nowMs);
   }
@@ -209,7 +209,7 @@ export class Cron {
 
   /** What has lost its key is freed in slices, from the end of the turn on. */
   beginReclaim(): void {
-    if (this.reclaimScheduled || this.node.engine.stat(Stat.LazyfreePending) === 0) return;
+    if (this.reclaimScheduled || this.node.engine.counters.stat(Stat.LazyfreePending) === 0) return;
     this.reclaimScheduled = true;
     this.node.modules.system.after(0, () => {
       this.reclaimScheduled = false;

@@ -136,7 +136,7 @@ export class Node implements Surroundings {
   constructor(readonly modules: NodeModules) {
     const { clock, system, engine, configuration, commands } = modules;
     this.startedMs = clock.nowMs();
-    this.startupTableBytes = engine.stat(Stat.TableMemory);
+    this.startupTableBytes = engine.counters.stat(Stat.TableMemory);
     this.lastSaveMs = this.startedMs;
     this.blocked = new BlockedClients(engine);
     this.cron = new Cron(this);
@@ -358,12 +358,12 @@ export class Node implements Surroundings {
 
   /** Error replies of engine and host. */
   get errorReplies(): number {
-    return this.engine.stat(Stat.ErrorReplies) + this.stats.hostErrors;
+    return this.engine.counters.stat(Stat.ErrorReplies) + this.stats.hostErrors;
   }
 
   /** Error replies by code. */
   errorCounts(): [string, number][] {
-    const counts = new Map(this.engine.errorCounts());
+    const counts = new Map(this.engine.counters.errorCounts());
     for (const [code, count] of this.stats.errorCounts()) {
       counts.set(code, (counts.get(code) ?? 0) + count);
     }

@@ -80,7 +80,7 @@ export class Persistence implements PersistenceHooks {
   }
 
   private get dirty(): number {
-    return this.node.engine.stat(Stat.Dirty);
+    return this.node.engine.counters.stat(Stat.Dirty);
   }
 
   // Saving.

@@ -24,7 +24,7 @@ function limited(instance: Instance, policy: MaxMemoryPolicy, room: number): Key
   engine.set(Setting.MaxMemorySamples, 5);
   engine.set(Setting.EvictionTenacity, 10);
   engine.set(Setting.MaxMemoryPolicy, policy);
-  engine.set(Setting.MaxMemory, engine.stat(Stat.UsedMemory) + room);
+  engine.set(Setting.MaxMemory, engine.counters.stat(Stat.UsedMemory) + room);
   engine.set(Setting.Gates, Gate.MaxMemory);
   return {
     session,
@@ -70,7 +70,7 @@ for (const instance of await startEngines()) {
         expect(set(`cold${index}`)).toBe(true);
       }
       expect(hot.filter(exists).length).toBeGreaterThan(490);
-      expect(engine.stat(Stat.EvictedKeys)).toBeGreaterThan(3000);
+      expect(engine.counters.stat(Stat.EvictedKeys)).toBeGreaterThan(3000);
       expect(sound(instance)).toBe(true);
     });
 
@@ -120,7 +120,7 @@ for (const instance of await startEngines()) {
         expect(set(`k${index}`)).toBe(true);
       }
       session.call("SELECT", 0);
-      expect(engine.stat(Stat.UsedMemory)).toBeLessThan(ROOM * 4);
+      expect(engine.counters.stat(Stat.UsedMemory)).toBeLessThan(ROOM * 4);
       expect(sound(instance)).toBe(true);
     });
 

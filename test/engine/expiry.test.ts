@@ -25,7 +25,7 @@ test("a key lives up to and including its millisecond", async () => {
     expect(session.call("PTTL", "k")).toBe(0);
     session.nowMs = until + 1;
     expect(session.call("GET", "k")).toBe(null);
-    expect(instance.engine.stat(Stat.ExpiredKeys)).toBe(1);
+    expect(instance.engine.counters.stat(Stat.ExpiredKeys)).toBe(1);
     expect(session.call("DBSIZE")).toBe(0);
   }
 });
@@ -109,7 +109,7 @@ test("a replica hides what has expired and waits for its primary's DEL", async (
     expect(reader.call("GET", "k")).toBe("vw");
     link.feed(encode(["DEL", "k"]));
     expect(reader.call("DBSIZE")).toBe(0);
-    expect(engine.stat(Stat.ExpiredKeys)).toBe(0);
+    expect(engine.counters.stat(Stat.ExpiredKeys)).toBe(0);
     // A past time from the primary is kept, not turned into a deletion.
     link.feed(encode(["SET", "p", "v"]));
     link.feed(encode(["PEXPIREAT", "p", "1000"]));
@@ -179,7 +179,7 @@ test("the cycle deletes all that is due, in slices, and tells the journal", asyn
     }
     const gone = [...times.values()].filter((until) => until >= 0).length;
     expect(session.journalText().split("$3\r\nDEL\r\n").length - 1).toBe(gone);
-    expect(engine.stat(Stat.ExpiredKeys)).toBe(gone);
+    expect(engine.counters.stat(Stat.ExpiredKeys)).toBe(gone);
     expect(engine.expiresCount(0)).toBe(0);
     expect(engine.averageTtl(0)).toBe(0);
   }

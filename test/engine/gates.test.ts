@@ -304,8 +304,8 @@ test("a client parked in the middle of its input goes on where it stood, whateve
         first.feed(bytes, before === 0 ? [] : [before]);
         expect(first.parkedOn).toBe(Yield.Host);
         expect(first.raw()).toBe("+OK\r\n");
-        const calls = engine.commandStat(Command.Wait, CommandStat.Calls);
-        const commands = engine.stat(Stat.Commands);
+        const calls = engine.counters.commandStat(Command.Wait, CommandStat.Calls);
+        const commands = engine.counters.stat(Stat.Commands);
         // Others: whole, incomplete, closing with input left, large, in a transaction, parked as well.
         const others = [
           encode(["SET", "x", "1"]),
@@ -317,8 +317,8 @@ test("a client parked in the middle of its input goes on where it stood, whateve
         ].map((input) => new Session(instance, { host: parkingHost() }).feed(input));
         engine.reply(Buffer.from(":0\r\n"));
         first.resume();
-        expect(engine.commandStat(Command.Wait, CommandStat.Calls)).toBe(calls + 1);
-        expect(engine.stat(Stat.Commands)).toBeGreaterThan(commands);
+        expect(engine.counters.commandStat(Command.Wait, CommandStat.Calls)).toBe(calls + 1);
+        expect(engine.counters.stat(Stat.Commands)).toBeGreaterThan(commands);
         if (index === 2)
           first.feed(encode(["SET", "b", "2"]).subarray(12)).feed(encode(["GET", "b"]));
         if (index === 3) first.feed(encode(["SET", "b", "2"])).feed(encode(["GET", "b"]));
@@ -331,7 +331,7 @@ test("a client parked in the middle of its input goes on where it stood, whateve
         check.free();
       }
     }
-    expect(engine.stat(Stat.ClientMemory)).toBe(0);
+    expect(engine.counters.stat(Stat.ClientMemory)).toBe(0);
     expect(sound(instance)).toBe(true);
   }
 });
@@ -387,10 +387,10 @@ test("a paused command runs exactly once when the pause ends", async () => {
           other.feed(encode(["SET", "other", "1"]));
           other.feed(encode(["SET", "other", big]).subarray(0, 50_000));
           expect(session.raw()).toBe("");
-          const calls = engine.stat(Stat.Commands);
+          const calls = engine.counters.stat(Stat.Commands);
           session.resume();
           expect(session.parkedOn).toBe(undefined);
-          expect(engine.stat(Stat.Commands) - calls).toBe(tail.length > 10 ? 2 : 1);
+          expect(engine.counters.stat(Stat.Commands) - calls).toBe(tail.length > 10 ? 2 : 1);
           other.free();
           const check = new Session(instance);
           expect(check.call("GET", end[0]) === end[1]).toBe(true);
@@ -401,7 +401,7 @@ test("a paused command runs exactly once when the pause ends", async () => {
         }
       }
     }
-    expect(engine.stat(Stat.ClientMemory)).toBe(0);
+    expect(engine.counters.stat(Stat.ClientMemory)).toBe(0);
     expect(sound(instance)).toBe(true);
   }
 });
@@ -453,7 +453,7 @@ test("a huge pipeline comes out in order, a bounded piece at a time", async () =
 test("refused and queued commands count as rejected or not at all, never as calls", async () => {
   for (const instance of await startEngines()) {
     const { engine } = instance;
-    const stat = (id: Command, what: CommandStat): number => engine.commandStat(id, what);
+    const stat = (id: Command, what: CommandStat): number => engine.counters.commandStat(id, what);
     const session = new Session(instance);
     for (const argv of [["GET"], ["MULTI"], ["SET", "a", "1"], ["GET"], ["DISCARD"]])
       session.call(...argv);
@@ -466,7 +466,7 @@ test("refused and queued commands count as rejected or not at all, never as call
     expect(stat(Command.Incr, CommandStat.Calls)).toBe(1);
     expect(stat(Command.Incr, CommandStat.Failed)).toBe(1);
     expect(stat(Command.Exec, CommandStat.Calls)).toBe(1);
-    expect(engine.stat(Stat.Commands)).toBe(6);
+    expect(engine.counters.stat(Stat.Commands)).toBe(6);
   }
 });
 

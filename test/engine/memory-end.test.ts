@@ -127,7 +127,7 @@ test("input that memory cannot hold ends the connection and leaves nothing", asy
     const filler = new Session(instance);
     limit(instance, 4);
     fill(filler, 100_000, "x");
-    const held = instance.engine.stat(Stat.ClientMemory);
+    const held = instance.engine.counters.stat(Stat.ClientMemory);
     for (const bytes of [
       encode(["SET", "k", "v".repeat(20_000_000)]),
       encode(["MSET", ...Array.from({ length: 600 }, () => "v".repeat(32_768))]),
@@ -140,7 +140,7 @@ test("input that memory cannot hold ends the connection and leaves nothing", asy
       const raw = session.raw();
       expect(session.closed || raw.startsWith("-OOM") || raw.startsWith(":")).toBe(true);
       session.free();
-      expect(instance.engine.stat(Stat.ClientMemory)).toBe(held);
+      expect(instance.engine.counters.stat(Stat.ClientMemory)).toBe(held);
     }
     expect(sound(instance)).toBe(true);
   }

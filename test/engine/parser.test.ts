@@ -162,7 +162,7 @@ test("a request cut at any byte has the same outcome", async () => {
       const single = Array.from({ length: bytes.length }, (_, index) => index);
       expect({ name, ...outcome(instance, bytes, single) }).toEqual({ name, ...whole });
     }
-    expect(instance.engine.stat(Stat.ClientMemory)).toBe(0);
+    expect(instance.engine.counters.stat(Stat.ClientMemory)).toBe(0);
     expect(sound(instance)).toBe(true);
   }
 });
@@ -192,7 +192,7 @@ test("large arguments in random chunks have the same outcome", async () => {
         });
       }
     }
-    expect(instance.engine.stat(Stat.ClientMemory)).toBe(0);
+    expect(instance.engine.counters.stat(Stat.ClientMemory)).toBe(0);
     expect(sound(instance)).toBe(true);
   }
 });
@@ -214,7 +214,7 @@ test("values of megabytes come and go, and memory returns", async () => {
     }
     session.call("FLUSHALL");
     expect(instance.engine.usedMemory).toBe(before);
-    expect(instance.engine.stat(Stat.ClientMemory)).toBe(0);
+    expect(instance.engine.counters.stat(Stat.ClientMemory)).toBe(0);
     expect(sound(instance)).toBe(true);
   }
 });
@@ -238,7 +238,7 @@ test("a client that leaves in the middle of anything leaves nothing behind", asy
     after.free();
     // One client was left open on purpose: its record is all that is more.
     expect(instance.engine.usedMemory - before).toBeLessThanOrEqual(256);
-    expect(instance.engine.stat(Stat.ClientMemory)).toBe(0);
+    expect(instance.engine.counters.stat(Stat.ClientMemory)).toBe(0);
     expect(sound(instance)).toBe(true);
   }
 });
@@ -310,7 +310,7 @@ test("limits: bulk length, query buffer, what comes before AUTH, long lines", as
     }
     expect(queued.closed).toBe(true);
     queued.free();
-    expect(engine.stat(Stat.ClientMemory)).toBeLessThan(100_000 * 8);
+    expect(engine.counters.stat(Stat.ClientMemory)).toBeLessThan(100_000 * 8);
   }
 });
 
@@ -386,6 +386,6 @@ test("200 000 mutated requests never trap and leave the heap whole", async () =>
     }
     session.free();
     expect(sound(instance)).toBe(true);
-    expect(instance.engine.stat(Stat.ClientMemory)).toBe(0);
+    expect(instance.engine.counters.stat(Stat.ClientMemory)).toBe(0);
   }
 });

@@ -198,7 +198,7 @@ test("short of memory the snapshot fails, the command does not", () => {
   const value = "v".repeat(1 << 20);
   for (let i = 0; i < 20; i++) session.call("SET", `{one}${i}`, value);
   const digest = engine.digest();
-  const pages = Math.ceil(engine.stat(Stat.MemoryPages)) + 100;
+  const pages = Math.ceil(engine.counters.stat(Stat.MemoryPages)) + 100;
   entry(instance.build, "limitMemory")(pages);
   expect(engine.snapshot.begin(header, NOW)).toBe(true);
   expect(session.call("SET", "{one}0", "w")).toBe("OK");

@@ -296,9 +296,9 @@ test("the client's own write, UNWATCH, DISCARD and leaving", async () => {
     session.call("WATCH", "k");
     session.call("MULTI");
     session.call("SET", "k", "x".repeat(10_000));
-    expect(engine.stat(Stat.ClientMemory)).toBeGreaterThan(10_000);
+    expect(engine.counters.stat(Stat.ClientMemory)).toBeGreaterThan(10_000);
     expect(session.call("DISCARD")).toBe("OK");
-    expect(engine.stat(Stat.ClientMemory)).toBe(0);
+    expect(engine.counters.stat(Stat.ClientMemory)).toBe(0);
     new Session(instance).call("SET", "k", "3");
     expect(exec()).not.toBe(null);
     // A client that leaves while it watches and queues.
@@ -311,7 +311,7 @@ test("the client's own write, UNWATCH, DISCARD and leaving", async () => {
     session.call("FLUSHALL");
     // One client was opened and left open.
     expect(engine.usedMemory - before).toBeLessThanOrEqual(256);
-    expect(engine.stat(Stat.ClientMemory)).toBe(0);
+    expect(engine.counters.stat(Stat.ClientMemory)).toBe(0);
     expect(sound(instance)).toBe(true);
   }
 });
@@ -476,7 +476,7 @@ test("random transactions of five clients against a model", async () => {
     for (const { session } of clients) session.free();
     const reader = new Session(instance);
     for (const [key, value] of model) expect(reader.call("GET", key)).toBe(value);
-    expect(instance.engine.stat(Stat.ClientMemory)).toBe(0);
+    expect(instance.engine.counters.stat(Stat.ClientMemory)).toBe(0);
     expect(sound(instance)).toBe(true);
   }
 });

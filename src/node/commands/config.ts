@@ -60,9 +60,9 @@ function resetStatistics(call: HostCall): ReplyValue {
   stats.reset();
   latencies.reset();
   commandStats.reset();
-  engine.resetCommandStats(statCount);
-  engine.resetErrorCounts();
-  for (const stat of resetStats) engine.resetStat(stat);
+  engine.counters.resetCommandStats(statCount);
+  engine.counters.resetErrorCounts();
+  for (const stat of resetStats) engine.counters.resetStat(stat);
   return ok;
 }
 

@@ -81,7 +81,7 @@ export class Blocking {
     const { timing } = this.parts;
     const blocked = node.blocked.get(client);
     if (blocked !== undefined) {
-      node.engine.addCommandStat(blocked.command, CommandStat.Failed, 1);
+      node.engine.counters.addCommandStat(blocked.command, CommandStat.Failed, 1);
       timing.measureUnblocked(blocked, 0, []);
       return this.unblock(client, reply ?? nullArray);
     }

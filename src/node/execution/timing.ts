@@ -54,7 +54,7 @@ export class Timing {
     const weight = count === 1 ? this.sampleWeight(id) : 1;
     if (weight === 0) return;
     const elapsed = (this.node.modules.clock.monotonicMs() - hand.segmentStartMs) * 1000;
-    engine.addCommandStat(id, CommandStat.Microseconds, elapsed * weight);
+    engine.counters.addCommandStat(id, CommandStat.Microseconds, elapsed * weight);
     if (this.node.tuning.trackLatency) this.node.latencies.add(id, elapsed / count, count * weight);
     if (this.isSlow(elapsed)) {
       this.logSlowBatch(client, { elapsed, count, before: before + answered, id });
@@ -69,7 +69,7 @@ export class Timing {
   private sampleWeight(id: Command): number {
     if (!quickCommands.has(id)) return 1;
     const { engine } = this;
-    if (engine.commandStat(id, CommandStat.Calls) < timedCallsMin) return 1;
+    if (engine.counters.commandStat(id, CommandStat.Calls) < timedCallsMin) return 1;
     const { slowlogMicroseconds } = this.node.tuning;
     if (slowlogMicroseconds >= 0 && slowlogMicroseconds < quickMicroseconds) return 1;
     if (engine.replyLength > quickBytesMax || this.hand.inputLength > quickBytesMax) return 1;
@@ -84,7 +84,7 @@ export class Timing {
     // Commands before it in the same call have got their share.
     client.blockedMicroseconds = elapsed / (engine.frameWord(Frame.CommandCount) + 1);
     const id = engine.frameWord(Frame.CommandId);
-    engine.addCommandStat(id, CommandStat.Microseconds, client.blockedMicroseconds);
+    engine.counters.addCommandStat(id, CommandStat.Microseconds, client.blockedMicroseconds);
   }
 
   /** A blocked command is over: it counts with what it took before and now (updateStatsOnUnblock). */
@@ -94,7 +94,7 @@ export class Timing {
     argv: readonly Uint8Array[],
   ): void {
     const total = client.blockedMicroseconds + elapsed;
-    this.engine.addCommandStat(command, CommandStat.Microseconds, total);
+    this.engine.counters.addCommandStat(command, CommandStat.Microseconds, total);
     if (this.node.tuning.trackLatency) this.node.latencies.add(command, total, 1);
     if (this.isSlow(total)) this.logSlow(client, total, argv);
   }

@@ -25,7 +25,7 @@ function rows(node: Node): Row[] {
 
 function engineRow(node: Node, row: CommandRow): Row {
   const index = statIndex(row);
-  const stat = (field: CommandStat): number => node.engine.commandStat(index, field);
+  const stat = (field: CommandStat): number => node.engine.counters.commandStat(index, field);
   return {
     name: row.fullName,
     calls: stat(CommandStat.Calls),
@@ -39,7 +39,7 @@ function engineRow(node: Node, row: CommandRow): Row {
 /** What the engine refused the host has not seen. */
 function hostRow(node: Node, row: CommandRow): Row {
   const stat = node.commandStats.of(row.fullName);
-  const refused = node.engine.commandStat(statIndex(row), CommandStat.Rejected);
+  const refused = node.engine.counters.commandStat(statIndex(row), CommandStat.Rejected);
   const microseconds = Math.round(stat.microseconds);
   return { ...stat, name: row.fullName, microseconds, rejected: stat.rejected + refused };
 }

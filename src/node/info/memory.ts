@@ -25,21 +25,21 @@ export function memoryFacts(node: Node): MemoryFacts {
     if (client.kind === "replica") replicas += bytes;
     else clients += bytes;
   }
-  const used = engine.stat(Stat.UsedMemory);
-  const startup = engine.stat(Stat.StartupMemory);
+  const used = engine.counters.stat(Stat.UsedMemory);
+  const startup = engine.counters.stat(Stat.StartupMemory);
   const overhead =
     startup +
-    Math.max(0, engine.stat(Stat.TableMemory) - node.startupTableBytes) +
-    engine.stat(Stat.ClientMemory) +
+    Math.max(0, engine.counters.stat(Stat.TableMemory) - node.startupTableBytes) +
+    engine.counters.stat(Stat.ClientMemory) +
     node.replication.bufferBytes.total;
   return {
     used,
-    peak: Math.max(used, engine.stat(Stat.PeakMemory)),
+    peak: Math.max(used, engine.counters.stat(Stat.PeakMemory)),
     startup,
     overhead,
     dataset: Math.max(0, used - overhead),
     resident: node.modules.system.usage().residentBytes,
-    active: engine.stat(Stat.MemoryPages) * 65536,
+    active: engine.counters.stat(Stat.MemoryPages) * 65536,
     clients,
     replicas,
   };
@@ -101,7 +101,7 @@ export function memory(node: Node): string[] {
     "mem_aof_buffer:0",
     "mem_allocator:atoll",
     "active_defrag_running:0",
-    `lazyfree_pending_objects:${node.engine.stat(Stat.LazyfreePending)}`,
-    `lazyfreed_objects:${node.engine.stat(Stat.LazyfreedKeys)}`,
+    `lazyfree_pending_objects:${node.engine.counters.stat(Stat.LazyfreePending)}`,
+    `lazyfreed_objects:${node.engine.counters.stat(Stat.LazyfreedKeys)}`,
   ];
 }

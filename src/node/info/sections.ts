@@ -120,7 +120,7 @@ function persistence(node: Node, nowMs: number): string[] {
     "current_fork_perc:0.00",
     "current_save_keys_processed:0",
     "current_save_keys_total:0",
-    `rdb_changes_since_last_save:${node.engine.stat(Stat.Dirty) - facts.dirtyAtSave}`,
+    `rdb_changes_since_last_save:${node.engine.counters.stat(Stat.Dirty) - facts.dirtyAtSave}`,
     `rdb_bgsave_in_progress:${facts.saving ? 1 : 0}`,
     `rdb_last_save_time:${Math.floor(node.lastSaveMs / 1000)}`,
     `rdb_last_bgsave_status:${facts.lastSaveOk ? "ok" : "err"}`,
