@@ -99,18 +99,23 @@ export class Listener {
     const descriptor = (listening as { readonly fd?: number }).fd;
     if (loop === undefined || descriptor === undefined) return listening;
     const stop = (): void => listening.stop();
-    return new PolledListener(
+    const errorText = (): string => errorNumberText(loop.system.errno);
+    const polled = PolledListener.open(
       loop,
       { fd: descriptor, stop },
       {
         accepted: (socket, remote, local) => {
           const connection = this.accept(socket, { remote, local, unixSocket });
-          if (connection !== undefined) socket.open(connection);
+          if (connection === undefined || socket.open(connection)) return;
+          node.log.warning(`Error registering fd event for the new client: ${errorText()}`);
         },
-        onFault: (errno) =>
-          node.log.warning(`Accepting client connection: accept: ${errorNumberText(errno)}`),
+        onFault: (call, errno) =>
+          node.log.warning(`Accepting client connection: ${call}: ${errorNumberText(errno)}`),
       },
     );
+    if (polled !== undefined) return polled;
+    node.log.warning(`Serving a listening socket the slower way: epoll_ctl: ${errorText()}`);
+    return listening;
   }
 
   // Sockets in the runtime's loop.

@@ -21,7 +21,7 @@ const inputBytesPerLook = 64 * 1024;
 const passMs = 4;
 
 export interface Polled {
-  /** The last window of time in which there was something for it: `PatiencePolicy`. */
+  /** The last window of time in which it took input: `PatiencePolicy`. */
   activeIn: number;
   /** Called with the events that its descriptor is ready for; answers how many bytes of input it took. */
   onReady(events: number): number;
@@ -50,7 +50,6 @@ export class PolledLoop implements EventLoop {
   private servedCount = 0;
   private runtimeWaits = false;
   private closed = false;
-  private readonly patience = new PatiencePolicy(availableParallelism() > 1);
   /** An exception ends the turn, not the loop: what becomes of the process is for its last handler to say. */
   private readonly turn = (): void => {
     try {
@@ -63,18 +62,22 @@ export class PolledLoop implements EventLoop {
   private constructor(
     readonly system: SystemCalls,
     private readonly runtimeEpoll: number,
+    private readonly patience: PatiencePolicy,
   ) {
     this.epoll = system.createEpoll();
     system.exactNaps();
   }
 
   /** Undefined where the system or the runtime does not let us: then the runtime's loop does it all. */
-  static open(): PolledLoop | undefined {
+  static open(patience = new PatiencePolicy(availableParallelism() > 1)): PolledLoop | undefined {
     const system = SystemCalls.open();
     const runtimeEpoll = findRuntimeEpoll();
     if (system === undefined || runtimeEpoll === undefined) return undefined;
-    const loop = new PolledLoop(system, runtimeEpoll);
-    if (loop.epoll < 0 || !system.watch(loop.epoll, runtimeEpoll, EpollEvent.In)) return undefined;
+    const loop = new PolledLoop(system, runtimeEpoll, patience);
+    if (loop.epoll < 0 || !system.watch(loop.epoll, runtimeEpoll, EpollEvent.In)) {
+      loop.close();
+      return undefined;
+    }
     setImmediate(loop.turn);
     return loop;
   }
@@ -98,7 +101,10 @@ export class PolledLoop implements EventLoop {
     timers.splice(at, 0, { dueMs, action });
   }
 
-  /** `polled` hears of `events` on the descriptor; of errors and the end of the connection in any case. */
+  /**
+   * `polled` hears of `events` on the descriptor; of errors and the end of the connection in any case. False: the system
+   * does not take it, and its `errno` tells why.
+   */
   watch(descriptor: number, events: number, polled: Polled): boolean {
     if (!this.system.watch(this.epoll, descriptor, events)) return false;
     this.polled[descriptor] = polled;
@@ -187,11 +193,12 @@ export class PolledLoop implements EventLoop {
       }
       const polled = this.polled[descriptor];
       if (polled === undefined) continue;
-      if (polled.activeIn !== patience.window) {
+      const taken = polled.onReady(system.readyEvents(index));
+      if (taken > 0 && polled.activeIn !== patience.window) {
         polled.activeIn = patience.window;
         patience.countActive();
       }
-      inputBytes += polled.onReady(system.readyEvents(index));
+      inputBytes += taken;
       if (inputBytes < inputBytesPerLook) continue;
       inputBytes = 0;
       const nowMs = performance.now();

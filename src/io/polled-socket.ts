@@ -43,12 +43,14 @@ export class PolledSocket implements ClientSocket, Polled {
     readonly fd: number,
   ) {}
 
-  /** Events come from now on. */
-  open(events: ClientSocketEvents): void {
+  /** Events come from now on. False: only that of its end, as the loop cannot watch it. */
+  open(events: ClientSocketEvents): boolean {
     this.events = events;
     const { In, Out, Urgent, PeerDone, Edge } = EpollEvent;
     const all = In | Out | Urgent | PeerDone | Edge;
-    if (!this.loop.watch(this.fd, all, this)) this.closeSoon();
+    const watched = this.loop.watch(this.fd, all, this);
+    if (!watched) this.closeSoon();
+    return watched;
   }
 
   onReady(events: number): number {
@@ -157,6 +159,14 @@ export class PolledSocket implements ClientSocket, Polled {
   }
 }
 
+type DescribedListening = Listening & { readonly fd: number };
+
+interface ListenerModules {
+  accepted(socket: PolledSocket, remote: SocketAddress, local: SocketAddress): void;
+  /** No connection comes for a while, as a system call failed with this error number. */
+  onFault(call: "accept" | "epoll_ctl", errno: number): void;
+}
+
 /**
  * Takes over a listening socket that the runtime has opened: it resolves names, binds, and tells what is wrong with
  * an address.
@@ -165,17 +175,22 @@ export class PolledListener implements Listening, Polled {
   activeIn = 0;
   private stopped = false;
 
-  constructor(
+  private constructor(
     private readonly loop: PolledLoop,
-    private readonly listening: Listening & { readonly fd: number },
-    private readonly modules: {
-      accepted(socket: PolledSocket, remote: SocketAddress, local: SocketAddress): void;
-      /** Accepting failed with this error number. */
-      onFault(errno: number): void;
-    },
-  ) {
+    private readonly listening: DescribedListening,
+    private readonly modules: ListenerModules,
+  ) {}
+
+  /** Undefined when the loop cannot watch the socket (`errno` tells why): then it stays the runtime's. */
+  static open(
+    loop: PolledLoop,
+    listening: DescribedListening,
+    modules: ListenerModules,
+  ): PolledListener | undefined {
+    const listener = new PolledListener(loop, listening, modules);
+    if (!loop.watch(listening.fd, EpollEvent.In, listener)) return undefined;
     loop.takeFromRuntime(listening.fd);
-    loop.watch(listening.fd, EpollEvent.In, this);
+    return listener;
   }
 
   onReady(): number {
@@ -188,7 +203,8 @@ export class PolledListener implements Listening, Polled {
         if (isTemporary(errno)) break;
         // Its peer gave up before we came.
         if (errno === Errno.ECONNABORTED) continue;
-        this.pause(errno);
+        modules.onFault("accept", errno);
+        this.pause();
         break;
       }
       modules.accepted(new PolledSocket(loop, fd), system.peerName(), system.localName(fd));
@@ -197,13 +213,17 @@ export class PolledListener implements Listening, Polled {
   }
 
   /** The connection stays in the queue, so the loop would report it without end. */
-  private pause(errno: number): void {
+  private pause(): void {
     const { loop, listening } = this;
-    this.modules.onFault(errno);
     loop.unwatch(listening.fd);
-    loop.after(acceptPauseMs, () => {
-      if (!this.stopped) loop.watch(listening.fd, EpollEvent.In, this);
-    });
+    loop.after(acceptPauseMs, () => this.goOn());
+  }
+
+  private goOn(): void {
+    const { loop, listening } = this;
+    if (this.stopped || loop.watch(listening.fd, EpollEvent.In, this)) return;
+    this.modules.onFault("epoll_ctl", loop.system.errno);
+    loop.after(acceptPauseMs, () => this.goOn());
   }
 
   stop(): void {

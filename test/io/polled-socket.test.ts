@@ -1,6 +1,7 @@
 import { FFIType, ptr } from "bun:ffi";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { ClientSocketEvents } from "../../src/io/client-socket.ts";
+import { PatiencePolicy } from "../../src/io/patience.ts";
 import { PolledLoop } from "../../src/io/polled-loop.ts";
 import { PolledListener, type PolledSocket } from "../../src/io/polled-socket.ts";
 import { systemFunctions } from "../../src/io/system-library.ts";
@@ -36,19 +37,30 @@ class Owner implements ClientSocketEvents {
   }
 }
 
+/** Counts active clients. */
+class CountingPolicy extends PatiencePolicy {
+  counted = 0;
+
+  override countActive(): void {
+    this.counted++;
+    super.countActive();
+  }
+}
+
+const patience = new CountingPolicy(true);
 let loop: PolledLoop;
 let listener: PolledListener;
 let port = 0;
 let accepted: ((owner: Owner) => void) | undefined;
 
 beforeAll(() => {
-  const opened = PolledLoop.open();
+  const opened = PolledLoop.open(patience);
   if (opened === undefined) throw new Error("no loop of our own on this system");
   loop = opened;
   const listening = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
   port = listening.port;
   const { fd } = listening as unknown as { readonly fd: number };
-  listener = new PolledListener(
+  const polled = PolledListener.open(
     loop,
     { fd, stop: () => listening.stop() },
     {
@@ -57,11 +69,13 @@ beforeAll(() => {
         socket.open(owner);
         accepted?.(owner);
       },
-      onFault: (errno) => {
-        throw new Error(`accept: ${errno}`);
+      onFault: (call, errno) => {
+        throw new Error(`${call}: ${errno}`);
       },
     },
   );
+  if (polled === undefined) throw new Error("the loop does not watch the listener");
+  listener = polled;
 });
 
 afterAll(() => {
@@ -239,6 +253,86 @@ test("the last reply arrives though there was input that nobody read", async () 
   peer.owner.socket.end();
   await peer.closed;
   expect(Buffer.concat(peer.received).equals(reply)).toBe(true);
+});
+
+test("active is who sends, not who connects or leaves, nor the listener", async () => {
+  const before = patience.counted;
+  const peers: Peer[] = [];
+  for (let count = 0; count < 10; count++) peers.push(await connect());
+  await sleep(5);
+  expect(patience.counted).toBe(before);
+  peers[0]?.write(bytesOf(10));
+  await until("the bytes", () => peers[0]?.owner.bytes === 10);
+  expect(patience.counted).toBe(before + 1);
+  for (const peer of peers) peer.end();
+  await until("the end", () => peers.every(({ owner }) => owner.closed));
+  expect(patience.counted).toBe(before + 1);
+});
+
+/** A listener of the runtime's on a port of its own, and how many connections that has accepted. */
+function listenHere(): { fd: number; port: number; byRuntime: number; stop(): void } {
+  const here = { fd: -1, port: 0, byRuntime: 0, stop: () => listening.stop(true) };
+  const socket = { data() {}, open: () => void here.byRuntime++ };
+  const listening = Bun.listen({ hostname: "127.0.0.1", port: 0, socket });
+  here.fd = (listening as unknown as { readonly fd: number }).fd;
+  here.port = listening.port;
+  return here;
+}
+
+async function connectTo(port: number): Promise<void> {
+  const socket = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {} } });
+  await sleep(20);
+  socket.end();
+}
+
+test("a listening socket that the loop cannot watch stays the runtime's", async () => {
+  const here = listenHere();
+  // The system refuses to watch what it watches already: EEXIST.
+  loop.watch(here.fd, 0, { activeIn: 0, onReady: () => 0 });
+  const accepted = (): void => {
+    throw new Error("not by this loop");
+  };
+  const onFault = accepted;
+  expect(PolledListener.open(loop, here, { accepted, onFault })).toBeUndefined();
+  expect(loop.system.errno).toBe(17);
+  await connectTo(here.port);
+  await until("the runtime accepts", () => here.byRuntime === 1);
+  loop.unwatch(here.fd);
+  here.stop();
+});
+
+test("a listener that the loop does not take back at once is offered again", async () => {
+  const here = listenHere();
+  const faults: string[] = [];
+  let watched = 0;
+  let acceptsFail = true;
+  const faultySystem: unknown = Object.create(loop.system, {
+    accept: { value: (fd: number) => (acceptsFail ? -1 : loop.system.accept(fd)) },
+    errno: { get: () => (acceptsFail ? 24 : watched < 4 ? 28 : loop.system.errno) },
+  });
+  const faulty: PolledLoop = Object.create(loop, {
+    system: { value: faultySystem },
+    // Only the first time and from the fourth on.
+    watch: {
+      value: (...[fd, events, polled]: Parameters<PolledLoop["watch"]>) => {
+        watched++;
+        return (watched === 1 || watched > 3) && loop.watch(fd, events, polled);
+      },
+    },
+  });
+  const arrived = Promise.withResolvers<PolledSocket>();
+  const own = PolledListener.open(faulty, here, {
+    accepted: arrived.resolve,
+    onFault: (call, errno) => {
+      faults.push(`${call}: ${errno}`);
+      acceptsFail = false;
+    },
+  });
+  await connectTo(here.port);
+  (await arrived.promise).end();
+  expect(faults).toEqual(["accept: 24", "epoll_ctl: 28", "epoll_ctl: 28"]);
+  expect(here.byRuntime).toBe(0);
+  own?.stop();
 });
 
 test("actions and timers run in order, and promises are settled between them", async () => {
