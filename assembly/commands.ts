@@ -22,10 +22,12 @@ export class CommandRow {
   nextSibling: usize;
   /** Index of its `CommandStat` counters: a subcommand has counters of its own. */
   stat: u32;
-  /** +52: the name as given, up to 76 bytes. */
+  /** Up to eight letters: then `head` and length tell the name from any other. */
+  short: bool;
+  /** +53: the name as given, up to 75 bytes. */
 
   @inline get name(): usize {
-    return changetype<usize>(this) + 52;
+    return changetype<usize>(this) + 53;
   }
 
   /** The full name inside an error text: `get`, `config|get`. */
@@ -41,10 +43,10 @@ export class CommandRow {
     setReplyAt(replyAt + this.nameLength);
   }
 }
-if (offsetof<CommandRow>("stat") != 48) ERROR("CommandRow's name follows at 52");
+if (offsetof<CommandRow>("short") != 52) ERROR("CommandRow's name follows at 53");
 
 const ROW_BYTES: usize = 128;
-const NAME_MAX: u32 = 76;
+const NAME_MAX: u32 = 75;
 const ROWS_MAX: u32 = 512;
 /** Open addressing; twice as many cells as rows. */
 const CELLS: u32 = 1024;
@@ -69,7 +71,7 @@ function cellOf(head: u64, length: u32): u32 {
   return <u32>(mixed >> 54);
 }
 
-/** Adds a row; more than 512 rows or names over 76 bytes are ignored. Answers the row's address, or 0. */
+/** Adds a row; more than 512 rows or names over 75 bytes are ignored. Answers the row's address, or 0. */
 export function addCommand(
   id: u32,
   namePtr: usize,
@@ -139,6 +141,7 @@ function addRow(
   row.parent = 0;
   row.nextSibling = 0;
   memory.copy(row.name, namePtr, nameLength);
+  row.short = nameLength <= 8 && !hasPunctuation(row);
   return ptr;
 }
 
@@ -167,14 +170,14 @@ export function findCommand(ptr: usize, length: u32): usize {
     const found = load<usize>(cells + ((<usize>cell) << 2));
     if (found == 0) return 0;
     const row = changetype<CommandRow>(found);
-    if (row.head == head && row.nameLength == length && sameRest(row, ptr, length)) return found;
+    if (row.head == head && row.nameLength == length) {
+      if (row.short || sameName(row, ptr, length)) return found;
+    }
     cell = (cell + 1) & (CELLS - 1);
   }
 }
 
-/** The head's mask also folds some punctuation, so names with any are compared in full. */
-function sameRest(row: CommandRow, ptr: usize, length: u32): bool {
-  if (length <= 8 && !hasPunctuation(row)) return true;
+function sameName(row: CommandRow, ptr: usize, length: u32): bool {
   const name = row.name;
   for (let i: u32 = 0; i < length; i++) {
     if (lower(load<u8>(name + i)) != lower(load<u8>(ptr + i))) return false;
@@ -182,6 +185,7 @@ function sameRest(row: CommandRow, ptr: usize, length: u32): bool {
   return true;
 }
 
+/** The head's mask also folds some punctuation, so names with any are compared in full. */
 function hasPunctuation(row: CommandRow): bool {
   for (let i: u32 = 0; i < row.nameLength; i++) {
     const byte = lower(load<u8>(row.name + i));

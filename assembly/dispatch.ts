@@ -25,11 +25,11 @@ import {
   gates,
   journalOn,
   markReply,
+  notifyEvents,
   publish,
   replyAt,
   replyBase,
   replyLost,
-  Settings,
   Streams,
   setClient,
   setCommand,
@@ -63,7 +63,6 @@ import { replyError } from "./protocol/reply";
 import { isHttp, replyArity, replyUnknown, replyUnknownSubcommand } from "./refusals";
 import { makeRoom } from "./room";
 import { run } from "./run";
-import { Setting } from "./settings";
 import { Slices } from "./slices";
 
 /** Takes `length` bytes of input for the client and runs what is whole. */
@@ -212,7 +211,7 @@ function isExecuting(state: ClientState): bool {
  */
 function hearsItself(): bool {
   const flags = clientFlags & (ClientFlag.Subscribed | ClientFlag.Executing);
-  return flags == ClientFlag.Subscribed && Settings.on(Setting.NotifyEvents);
+  return flags == ClientFlag.Subscribed && notifyEvents != 0;
 }
 
 /** Clients that wait for keys which are ready now come first, before the next command. */

@@ -34,9 +34,9 @@ function enoughMemory(row: CommandRow): bool {
   let bytes: u64 = (<u64>argc) << 7;
   for (let i: u32 = 1; i < argc; i++) bytes += (<u64>Arg.length(i)) << 1;
   if (bytes > MEMORY_MAX || !Journal.reserve(<usize>bytes)) return false;
-  if (onlyFrees(row.id)) return true;
   bytes += ((<u64>largestTable) << 1) + ENTRY_BYTES;
-  return bytes <= MEMORY_MAX && canAllocate(<usize>bytes);
+  if (bytes <= MEMORY_MAX && canAllocate(<usize>bytes)) return true;
+  return onlyFrees(row.id);
 }
 
 /** What waits to be freed in slices is freed now, where a write has no room otherwise. */

@@ -22,7 +22,7 @@ export { crc16, keySlot } from "./protocol/crc16";
 export { parseDouble, parsedDouble, writeDouble, writeDouble17 } from "./protocol/double";
 export { globMatch } from "./protocol/glob";
 export { incrByFloatText, isLongDouble, writeHumanDouble } from "./protocol/long-double";
-export { int64Length, parsedInt64, parseInt64, writeInt64 } from "./protocol/number";
+export { int64Length, parsedInt64, parseInt64, textOfEight, writeInt64 } from "./protocol/number";
 export { crc64 } from "./snapshot/crc64";
 export { lzfCompress, lzfDecompress } from "./snapshot/lzf";
 export {

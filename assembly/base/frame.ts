@@ -87,6 +87,8 @@ export let gates: u32 = 0;
 export let clusterEnabled: bool = false;
 export let isReplica: bool = false;
 export let journalOn: bool = false;
+/** Bits of `Notify`: what the host wants to hear of keys. */
+export let notifyEvents: u32 = 0;
 
 export function setSetting(setting: u32, value: f64): void {
   store<f64>(settingsPointer + ((<usize>setting) << 3), value);
@@ -94,6 +96,7 @@ export function setSetting(setting: u32, value: f64): void {
   else if (setting == Setting.ClusterEnabled) clusterEnabled = value != 0;
   else if (setting == Setting.Replica) isReplica = value != 0;
   else if (setting == Setting.Journal) journalOn = value != 0;
+  else if (setting == Setting.NotifyEvents) notifyEvents = <u32>value;
 }
 
 // Replies: a region that grows as long as memory lasts.

@@ -202,9 +202,9 @@ export class Known {
   static hash: u32 = 0;
 }
 
-/** Address of the home bucket of a hash, or 0; reads the slot's table only. */
-export function touchBucket(database: Database, slot: u32, hash: u32): usize {
-  const table = database.table(slot);
+/** Address of the home bucket of a hash in the slot's table, or 0; reads nothing else. */
+export function touchBucket(ptr: usize, hash: u32): usize {
+  const table = changetype<SlotTable>(ptr);
   const bucketCount = table.bucketCount;
   if (bucketCount == 0) return 0;
   return table.buckets + <usize>Hash.home(hash, bucketCount) * BUCKET;

@@ -59,8 +59,7 @@ export class Entry {
       HEADER +
       ((flags & EXPIRES) << 3) +
       ((flags & LONG_KEY) << 1) +
-      (flags & POINTER) +
-      (flags & INTEGER)
+      (flags & (POINTER | INTEGER))
     );
   }
   @inline static keyLength(e: usize): u32 {

@@ -47,12 +47,11 @@ export function refreshClock(): void {
   lfuOn = lfuPolicy();
 }
 
-function touch(e: usize): void {
-  if (!lfuOn) {
-    store<u32>(e, (lruSeconds << 8) | <u32>load<u8>(e));
-    return;
+class Access {
+  /** Stamps the entry's access clock. */
+  @inline static stamp(e: usize): void {
+    Entry.setClock(e, lfuOn ? lfuTouched(Entry.clock(e)) : lruSeconds);
   }
-  Entry.setClock(e, lfuTouched(Entry.clock(e)));
 }
 
 let lfuRandom: u32 = 0x9e3779b9;
@@ -83,7 +82,7 @@ function lfuTouched(clock: u32): u32 {
 /** The key's entry for a command that only reads, or 0. Counts hits and misses, stamps the access clock. */
 export function lookupRead(database: Database, slot: u32, key: usize, length: u32): usize {
   const e = lookupQuietly(database, slot, key, length);
-  if (e != 0 && touches()) touch(e);
+  if (e != 0 && touches()) Access.stamp(e);
   return e;
 }
 
@@ -121,7 +120,7 @@ export function peek(database: Database, slot: u32, key: usize, length: u32): us
 export function lookupWrite(database: Database, slot: u32, key: usize, length: u32): usize {
   const e = find(database, slot, key, length);
   if (e == 0 || (Entry.expires(e) && expireNow(database, slot, e, true))) return 0;
-  if ((clientFlags & ClientFlag.NoTouch) == 0) touch(e);
+  if ((clientFlags & ClientFlag.NoTouch) == 0) Access.stamp(e);
   return e;
 }
 

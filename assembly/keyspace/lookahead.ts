@@ -5,6 +5,7 @@
  * them: the processor overlaps the misses. The commands then run one by one on warm lines, and reuse slot
  * and hash. After Valkey 8's key prefetching and "Interleaving with coroutines" (VLDB 2017), group prefetching.
  */
+import { bytesEqual } from "../base/bytes";
 import { setArguments } from "../base/frame";
 import { keySlot } from "../protocol/crc16";
 import { parsedCount, parseInto } from "../protocol/resp";
@@ -30,7 +31,8 @@ class Ahead {
   key: usize;
   slot: u32;
   hash: u32;
-  bucket: usize;
+  /** What is to be touched next: the slot's table, then the bucket; 0: nothing. */
+  line: usize;
 
   @inline static at(index: u32): Ahead {
     return changetype<Ahead>(queuePointer + ((<usize>index) << 5));
@@ -78,19 +80,19 @@ export class Lookahead {
       ahead.behind = behind;
       ahead.pairs = pairs;
       ahead.count = parsedCount;
-      noteKey(ahead, database);
+      if (!repeatsKey(ahead)) noteKey(ahead, database);
       queued++;
       pairs += (<usize>parsedCount) << 3;
       at = behind;
     }
     for (let i: u32 = 0; i < queued; i++) {
       const ahead = Ahead.at(i);
-      if (ahead.key != 0) ahead.bucket = touchBucket(database, ahead.slot, ahead.hash);
+      if (ahead.line != 0) ahead.line = touchBucket(ahead.line, ahead.hash);
     }
     let sum: u32 = 0;
     for (let i: u32 = 0; i < queued; i++) {
       const ahead = Ahead.at(i);
-      if (ahead.key != 0 && ahead.bucket != 0) sum += touchEntry(ahead.bucket, ahead.hash);
+      if (ahead.line != 0) sum += touchEntry(ahead.line, ahead.hash);
     }
     // Stored, so that the loads are not taken for useless.
     touched = sum;
@@ -99,8 +101,24 @@ export class Lookahead {
 
 let touched: u32 = 0;
 
+/** A command on the key of the one before it takes over what is known; its lines are touched once. */
+function repeatsKey(ahead: Ahead): bool {
+  if (queued == 0 || ahead.count < 2) return false;
+  const before = Ahead.at(queued - 1);
+  if (before.key == 0) return false;
+  const key = load<usize>(ahead.pairs, 8);
+  const length = load<u32>(ahead.pairs, 12);
+  if (load<u32>(before.pairs, 12) != length || !bytesEqual(before.key, key, length)) return false;
+  ahead.key = key;
+  ahead.slot = before.slot;
+  ahead.hash = before.hash;
+  ahead.line = 0;
+  return true;
+}
+
 function noteKey(ahead: Ahead, database: Database): void {
   ahead.key = 0;
+  ahead.line = 0;
   if (ahead.count < 2) return;
   const key = load<usize>(ahead.pairs, 8);
   const length = load<u32>(ahead.pairs, 12);
@@ -109,5 +127,7 @@ function noteKey(ahead: Ahead, database: Database): void {
   ahead.slot = keySlot(key, <i32>length);
   ahead.hash = Hash.of(key, length);
   // The slot's table entry: the first of the three lines.
-  touched += database.table(ahead.slot).bucketCount;
+  const table = database.table(ahead.slot);
+  touched += table.bucketCount;
+  ahead.line = changetype<usize>(table);
 }

@@ -1,16 +1,14 @@
 /** Keyspace notifications (notify.c): records for the host, which knows the subscribers. */
 import { KeyEvent, Notify } from "../abi";
 import { copyBytes, writeText } from "../base/bytes";
-import { Settings, Streams } from "../base/frame";
-import { Setting } from "../settings";
+import { notifyEvents, Streams } from "../base/frame";
 
 /** Room for the longest name of an event. */
 const NAME_MAX: u32 = 64;
 
 /** Tells that `event` has happened to the key, where its class (a `Notify` bit) is wanted. The event is a literal. */
 export function notify(kind: Notify, event: string, database: u32, key: usize, length: u32): void {
-  const wanted = <u32>Settings.value(Setting.NotifyEvents);
-  if (wanted == 0 || (wanted & <u32>kind) == 0) return;
+  if ((notifyEvents & <u32>kind) == 0) return;
   const events = Streams.events;
   const bytes = <usize>length + 20 + NAME_MAX;
   // A notification that memory has no room for is lost: they are fire and forget.

@@ -129,6 +129,17 @@ export function writeUint64(out: usize, value: u64): i32 {
   return length;
 }
 
+/** `value`, below 10^8, as eight digits of text, the first in the lowest byte: the inverse of `eightDigits`. */
+export function textOfEight(value: u32): u64 {
+  const four = value / 10000;
+  const fours = <u64>four | ((<u64>(value - four * 10000)) << 32);
+  // Both halves by 100, then all four pairs by 10: the factors are exact for numbers of that size.
+  const hundreds = ((fours * 10486) >> 20) & 0x0000007f0000007f;
+  const pairs = hundreds | ((fours - hundreds * 100) << 16);
+  const tens = ((pairs * 103) >> 10) & 0x000f000f000f000f;
+  return (tens | ((pairs - tens * 10) << 8)) + 0x3030303030303030;
+}
+
 /** Writes the last `length` (1 to 20) decimal digits of `value`, with zeros in front if it has fewer. */
 export function writeDigits(out: usize, value: u64, length: i32): void {
   let at = out + <usize>length;

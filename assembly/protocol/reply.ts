@@ -12,7 +12,7 @@ import {
 } from "../base/frame";
 import { Stats } from "../base/stats";
 import { writeDouble } from "./double";
-import { writeInt64 } from "./number";
+import { digitCount, textOfEight, writeInt64 } from "./number";
 
 const CRLF: u16 = 0x0a0d;
 
@@ -42,7 +42,12 @@ export function replyInt(value: i64): void {
     return;
   }
   store<u8>(replyAt, 58);
-  const length = writeInt64(replyAt + 1, value);
+  let length: i32;
+  if (<u64>value < 100000000) {
+    length = digitCount(value);
+    // What is written behind the last digit is overwritten.
+    store<u64>(replyAt, textOfEight(<u32>value) >> ((<u64>(8 - length)) << 3), 1);
+  } else length = writeInt64(replyAt + 1, value);
   store<u16>(replyAt + 1 + length, CRLF);
   setReplyAt(replyAt + 3 + length);
 }

@@ -13,6 +13,7 @@
  * A text that is the only one of a 64-bit integer is stored as that integer.
  */
 import { bytesEqual, copyBytes } from "../base/bytes";
+import { replyAt, roomReply, setReplyAt } from "../base/frame";
 import { parsedInt64, parseInt64, writeInt64 } from "../protocol/number";
 import { replyBulk, replyBulkInt } from "../protocol/reply";
 import { Name } from "./field-names";
@@ -159,6 +160,42 @@ export function replyElement(p: usize): void {
   lpGet(p);
   if (Lp.isInteger) replyBulkInt(Lp.value);
   else replyBulk(Lp.ptr, Lp.length);
+}
+
+/** What the reply to an element of a list has more than its entry, at most: 20 digits take nine bytes there. */
+const REPLY_MORE: u32 = 24;
+
+/** `count` elements from `p` on as bulk strings. `end`: the mark behind the last entry of the listpack. */
+export function replyElements(p: usize, count: u32, end: usize): void {
+  if (!roomReply(end - p + <usize>(count + 1) * REPLY_MORE)) return;
+  let at = replyAt;
+  for (; count > 0; count--) {
+    const length = <u32>load<u8>(p) - 0x80;
+    if (length >= 64) {
+      setReplyAt(at);
+      replyElement(p);
+      at = replyAt;
+      p += entrySize(p);
+      continue;
+    }
+    if (length < 10) {
+      store<u32>(at, 0x0a0d3024 + (length << 8));
+      at += 4;
+    } else {
+      const tens = length / 10;
+      store<u8>(at, 36);
+      store<u32>(at, 0x0a0d3030 + tens + ((length - tens * 10) << 8), 1);
+      at += 5;
+    }
+    // What is copied beyond a short element is overwritten by what follows.
+    if (length <= 16 && p + 17 <= end) v128.store(at, v128.load(p, 1));
+    else copyBytes(at, p + 1, length);
+    at += length;
+    store<u16>(at, 0x0a0d);
+    at += 2;
+    p += length + 2;
+  }
+  setReplyAt(at);
 }
 
 /** Whether the element at `p` is this text. */

@@ -7,7 +7,7 @@ import { Entry, setPointer } from "../keyspace/entry";
 import { addEntry, deleteFound, willChange } from "../keyspace/keyspace";
 import { notify } from "../keyspace/notify";
 import { replyArray, replyOutOfMemory } from "../protocol/reply";
-import { entrySize, replyElement } from "../structures/listpack-element";
+import { replyElements } from "../structures/listpack-element";
 import { newQuicklist, Quicklist } from "../structures/quicklist";
 import { QuickNode } from "../structures/quicklist-node";
 import { At, changeBytes, deleteRange, replyHere, seek, step } from "../structures/quicklist-place";
@@ -85,13 +85,7 @@ export function replyRange(list: usize, start: u32, count: u32, backwards: bool)
     const node = QuickNode.at(At.node);
     const last = min(node.count, At.offset + count);
     if (node.plain) replyHere();
-    else {
-      let p = At.p;
-      for (let i = At.offset; i < last; i++) {
-        replyElement(p);
-        p += entrySize(p);
-      }
-    }
+    else replyElements(At.p, last - At.offset, node.end);
     count -= last - At.offset;
     if (count == 0) return;
     At.offset = node.count - 1;

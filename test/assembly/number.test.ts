@@ -81,6 +81,18 @@ for (const build of await loadBuilds()) {
       }
     });
 
+    test("eight digits at a time", () => {
+      const text = wideEntry(build, "textOfEight");
+      const random = seeded(7);
+      const values = [0, 9, 99, 100, 9_999, 10_000, 99_990_000, 99_999_999];
+      for (let i = 0; i < 10_000; i++) values.push(random() % 100_000_000);
+      for (const value of values) {
+        const bytes = Buffer.alloc(8);
+        bytes.writeBigUInt64LE(BigInt.asUintN(64, text(value)));
+        expect(bytes.toString("latin1")).toBe(String(value).padStart(8, "0"));
+      }
+    });
+
     test("every length and every border", () => {
       for (let power = 1n; power <= MAX; power *= 10n) {
         for (const value of [power - 1n, power, power + 1n]) {

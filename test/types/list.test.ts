@@ -117,6 +117,23 @@ for (const instance of await startEngines()) {
   const session = new Session(instance);
 
   describe(`lists (${name})`, () => {
+    test("a range of elements of every length and of integers of every size", () => {
+      limit(instance, -2);
+      const sizes = [10, 100, 128, 4096, 40_000, 9_000_000, 2 ** 31, 2 ** 40];
+      const items = sizes.flatMap((size) => [String(size), String(-size)]);
+      for (let length = 0; length < 140; length++) items.push("x".repeat(length));
+      for (const order of [items, [...items].reverse()]) {
+        session.call("del", "l");
+        session.call("rpush", "l", ...order);
+        expect(session.call("lrange", "l", "0", "-1")).toEqual(order);
+        for (let at = 0; at < order.length; at += 7) {
+          const some = session.call("lrange", "l", String(at), String(at + 6));
+          expect(some).toEqual(order.slice(at, at + 7));
+        }
+      }
+      session.call("del", "l");
+    });
+
     test("examples", () => {
       limit(instance, -2);
       runRows(session, [
