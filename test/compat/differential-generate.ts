@@ -12,18 +12,16 @@ import { genericCommands, stringCommands, withoutSoon } from "./differential-com
 import { distancesKey, onDistances, storesDistances } from "./differential-geo.ts";
 import { helpCommands, hostCommands, inlineLines } from "./differential-host.ts";
 import { withoutChance } from "./differential-set.ts";
-import { scoresLexKey } from "./differential-sorted-set.ts";
-import type { Source, Weighted } from "./differential-source.ts";
-import { command, observer, type Step } from "./differential-step.ts";
 import {
-  dumpedKeys,
-  families,
   memoryPolicies,
   packedThreshold,
   tinyEncodings,
-  typeCommands,
   usualEncodings,
-} from "./differential-types.ts";
+} from "./differential-settings.ts";
+import { scoresLexKey } from "./differential-sorted-set.ts";
+import type { Source, Weighted } from "./differential-source.ts";
+import { command, observer, type Step } from "./differential-step.ts";
+import { dumpedKeys, families, typeCommands } from "./differential-types.ts";
 import { Values } from "./differential-values.ts";
 
 export interface GenerateOptions {

@@ -6,6 +6,7 @@ import { Coverage } from "./differential-coverage.ts";
 import { samePayload } from "./differential-dump.ts";
 import { Peers } from "./differential-peers.ts";
 import { Replicas } from "./differential-replicas.ts";
+import { changedDirectives, packedThreshold } from "./differential-settings.ts";
 import {
   clientCount,
   command,
@@ -42,6 +43,8 @@ export class Pair {
   private comparers: Comparer[] = [];
   private observerDatabase = 0;
   private replicas: Replicas | undefined;
+  /** What the servers began with of what steps change; both alike. */
+  private settings: readonly string[] = [];
   /** In cluster mode, the other node of each server's cluster. */
   private peers: Peers | undefined;
 
@@ -49,6 +52,7 @@ export class Pair {
     private real: TestServer,
     private atoll: TestServer,
     private readonly starts: readonly [ServerOptions, ServerOptions],
+    readonly options: PairOptions,
   ) {}
 
   static async start(options: PairOptions = {}): Promise<Pair> {
@@ -61,7 +65,8 @@ export class Pair {
     ];
     const real = await startServer(starts[0]);
     try {
-      const pair = new Pair(real, await startServer(starts[1]), starts);
+      const pair = new Pair(real, await startServer(starts[1]), starts, options);
+      pair.settings = await pair.currentSettings();
       if (options.replicas) pair.replicas = await Replicas.start([pair.real, pair.atoll]);
       if (cluster) pair.peers = await Peers.start([pair.real, pair.atoll]);
       return pair;
@@ -91,7 +96,7 @@ export class Pair {
     }
   }
 
-  /** Fresh connections, empty databases. */
+  /** Fresh connections, empty databases, and the configuration of the start: nothing of another episode is left. */
   async reset(protocol: 2 | 3): Promise<void> {
     this.hangUp();
     this.observerDatabase = 0;
@@ -103,6 +108,8 @@ export class Pair {
     }
     const first: string[][] = [
       ["FLUSHALL"],
+      ["CONFIG", "SET", ...this.settings],
+      ["DEBUG", "QUICKLIST-PACKED-THRESHOLD", packedThreshold.usual],
       ["DEBUG", "SET-ACTIVE-EXPIRE", "0"],
       ["CONFIG", "RESETSTAT"],
       ["CLIENT", "UNPAUSE"],
@@ -111,7 +118,11 @@ export class Pair {
       first.push(["CLUSTER", "SETSLOT", String(slot), "STABLE"]);
       first.push(["CLUSTER", "SETSLOT", String(slot), "NODE", "<self>"]);
     }
-    await this.both(observer, first);
+    const replies = await this.both(observer, first);
+    // After FLUSHALL, the settings: where they were refused, no run would mean what its steps say.
+    for (const list of replies) {
+      if (list[1] !== "+OK\r\n") throw new Error(`CONFIG SET ${this.settings}: ${list[1]}`);
+    }
     if (protocol === 3) {
       for (let client = 0; client < observer; client++) await this.both(client, [["HELLO", "3"]]);
     }
@@ -134,6 +145,13 @@ export class Pair {
       }
     }
     return undefined;
+  }
+
+  /** Directives that steps change, with the values that both servers have for them now. */
+  async currentSettings(): Promise<string[]> {
+    const [real = [], atoll = []] = await Promise.all([this.real, this.atoll].map(settingsOf));
+    if (real.join(" ") !== atoll.join(" ")) throw new Error(`${real} but ${atoll}`);
+    return real;
   }
 
   private async segment(
@@ -335,6 +353,16 @@ export class Pair {
   private hangUp(): void {
     for (const wires of this.wires) for (const wire of wires) wire.close();
     this.wires = [];
+  }
+}
+
+async function settingsOf(server: TestServer): Promise<string[]> {
+  const client = await server.connect();
+  try {
+    const list = (await client.must("CONFIG", "GET", ...changedDirectives)) as string[];
+    return changedDirectives.flatMap((name) => [name, list[list.indexOf(name) + 1] ?? ""]);
+  } finally {
+    client.close();
   }
 }
 

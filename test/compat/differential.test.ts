@@ -5,7 +5,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { describeWithRedis } from "../support/oracle.ts";
 import { runDifferential } from "./differential.ts";
+import { generateSteps } from "./differential-generate.ts";
 import { Pair } from "./differential-pair.ts";
+import { tinyEncodings } from "./differential-settings.ts";
+import { command, observer } from "./differential-step.ts";
 
 const seed = Number(process.env["ATOLL_SEED"] ?? 70_000);
 const commands = 40_000;
@@ -39,6 +42,18 @@ describeWithRedis("random commands get redis-server's replies", () => {
       if (failure !== undefined) expect.unreachable(failure.report);
     }, 120_000);
   }
+
+  test("and an episode begins with the settings of the start, whatever the last one set", async () => {
+    await pair.reset(2);
+    const before = await pair.currentSettings();
+    const encodings = generateSteps(seed, { count: 20, protocol: 2, cluster: false });
+    const settings = [...tinyEncodings, ["maxmemory", "3gb"], ["maxmemory-policy", "allkeys-lfu"]];
+    await pair.run(encodings);
+    await pair.run(settings.map((words) => command(observer, "CONFIG", "SET", ...words)));
+    expect(await pair.currentSettings()).not.toEqual(before);
+    await pair.reset(2);
+    expect(await pair.currentSettings()).toEqual(before);
+  });
 
   test("and every command was answered without an error now and then", () => {
     expect(pair.coverage.missing("data")).toEqual([]);

@@ -63,7 +63,8 @@ async function failure(
     mismatch: first,
   };
   const file = join(tmpdir(), `atoll-differential-${seed}-resp${protocol}.json`);
-  await Bun.write(file, JSON.stringify({ protocol, cluster, steps: shortest }));
+  const { args, replicas } = pair.options;
+  await Bun.write(file, JSON.stringify({ protocol, cluster, replicas, args, steps: shortest }));
   const shown = shrunk === undefined ? shortest.slice(-10) : shortest;
   const lines = [
     `seed ${seed}, RESP${protocol}${cluster ? ", cluster mode" : ""}:`,
@@ -130,8 +131,8 @@ async function main(): Promise<number> {
 }
 
 async function replayFile(file: string): Promise<number> {
-  const { protocol, cluster, steps } = await Bun.file(file).json();
-  const pair = await Pair.start({ cluster, args: configuration() });
+  const { protocol, cluster, replicas, args, steps } = await Bun.file(file).json();
+  const pair = await Pair.start({ cluster, replicas, args: [...args, ...configuration()] });
   try {
     await pair.reset(protocol);
     const mismatch = await pair.run(steps);

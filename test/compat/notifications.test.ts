@@ -9,8 +9,9 @@ import type { Reply, RespClient } from "../support/resp-client.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { genericCommands, stringCommands, withoutSoon } from "./differential-commands.ts";
 import { choose } from "./differential-generate.ts";
+import { tinyEncodings, usualEncodings } from "./differential-settings.ts";
 import type { Source } from "./differential-source.ts";
-import { tinyEncodings, typeCommands, usualEncodings } from "./differential-types.ts";
+import { typeCommands } from "./differential-types.ts";
 import { Values } from "./differential-values.ts";
 
 const seed = Number(process.env["ATOLL_SEED"] ?? 7);
