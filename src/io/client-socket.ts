@@ -5,6 +5,13 @@ export interface ClientSocket {
   readonly fd: number;
   /** Answers how much was taken; what was not is offered again after `onDrain`. */
   write(bytes: Uint8Array, offset: number, length: number): number;
+  /**
+   * As `write` for a few bytes, which go out soon, together with those of other sockets. False: not now. Only sockets in
+   * our own loop can do that; what the system does not take then comes back by `onReturned`.
+   */
+  writeSoon?(bytes: Uint8Array, offset: number, length: number): boolean;
+  /** Sends what `writeSoon` took. */
+  sendNow?(): void;
   pause(): void;
   resume(): void;
   setNoDelay(on: boolean): void;
@@ -18,6 +25,8 @@ export interface ClientSocketEvents {
   /** A view that is good during the call. */
   onData(chunk: Uint8Array): void;
   onDrain(): void;
+  /** These of the bytes written are unsent, and good during the call; they are to be offered again after `onDrain`. */
+  onReturned(bytes: Uint8Array, offset: number, length: number): void;
   onClose(): void;
   /** While reading is paused: the peer sends nothing behind what is there already. */
   onPeerDone(): void;

@@ -42,6 +42,7 @@ export class Connection implements ClientLink, ClientSocketEvents {
     if (this.gone || this.ending) return;
     let taken = 0;
     if (this.pendingBytes === 0) {
+      if (this.socket.writeSoon?.(memory, offset, length) === true) return;
       taken = this.socket.write(memory, offset, length);
       if (taken === length) return;
       if (taken < 0) taken = 0;
@@ -75,6 +76,7 @@ export class Connection implements ClientLink, ClientSocketEvents {
   }
 
   closeAfterSending(): void {
+    this.socket.sendNow?.();
     this.ending = true;
     if (this.pendingBytes === 0 && !this.gone) this.socket.end();
   }
@@ -118,6 +120,11 @@ export class Connection implements ClientLink, ClientSocketEvents {
     if (this.gone) return;
     if (this.ending) this.socket.end();
     else if (this.client !== undefined) this.node.onDrained(this.client);
+  }
+
+  /** Its client, busy meanwhile, is stopped when it has run its next commands. */
+  onReturned(bytes: Uint8Array, offset: number, length: number): void {
+    if (!this.gone) this.keep(bytes, offset, length);
   }
 
   onPeerDone(): void {

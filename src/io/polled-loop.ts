@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import type { TCPSocketListener } from "bun";
 import type { EventLoop } from "./event-loop.ts";
+import { Outbox } from "./outbox.ts";
 import { Patience, PatiencePolicy } from "./patience.ts";
 import { EpollEvent, SystemCalls } from "./system-calls.ts";
 
@@ -44,6 +45,7 @@ export class PolledLoop implements EventLoop {
   private actions: (() => void)[] = [];
   /** How many of them have run. */
   private actionsDone = 0;
+  readonly outbox: Outbox;
   private readonly epoll: number;
   /** Descriptors that the last `wait` found ready, and how many of them have been served. */
   private readyCount = 0;
@@ -65,6 +67,7 @@ export class PolledLoop implements EventLoop {
     private readonly patience: PatiencePolicy,
   ) {
     this.epoll = system.createEpoll();
+    this.outbox = new Outbox(system);
     system.exactNaps();
   }
 
@@ -137,7 +140,7 @@ export class PolledLoop implements EventLoop {
           this.runtimeWaits = true;
         }
       }
-      this.serve();
+      this.serveGathering();
       nowMs = this.runActions();
       this.runTimers(nowMs);
       drainMicrotasks();
@@ -177,6 +180,16 @@ export class PolledLoop implements EventLoop {
       count = system.wait(epoll, 0);
     }
     return count;
+  }
+
+  private serveGathering(): void {
+    const { outbox } = this;
+    outbox.open();
+    try {
+      this.serve();
+    } finally {
+      outbox.close();
+    }
   }
 
   /** Serves what is ready, unless that takes long: then the rest has its turn after what else waits. */

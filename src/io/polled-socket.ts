@@ -1,5 +1,7 @@
+import type { Pointer } from "bun:ffi";
 import type { ClientSocket, ClientSocketEvents } from "./client-socket.ts";
 import type { Listening } from "./listen.ts";
+import type { OutboxSocket } from "./outbox.ts";
 import type { Polled, PolledLoop } from "./polled-loop.ts";
 import { EpollEvent, Errno, type SocketAddress } from "./system-calls.ts";
 
@@ -25,7 +27,7 @@ const canWrite = EpollEvent.Out | EpollEvent.HangUp | EpollEvent.Error;
  * A connected socket in our own loop. It is watched for everything from open to close, edge-triggered, which saves
  * the system from asking each socket twice; whether there is something to read is remembered here.
  */
-export class PolledSocket implements ClientSocket, Polled {
+export class PolledSocket implements ClientSocket, OutboxSocket, Polled {
   activeIn = 0;
   private events: ClientSocketEvents | undefined;
   private paused = false;
@@ -37,6 +39,8 @@ export class PolledSocket implements ClientSocket, Polled {
   private ended = false;
   private writing = false;
   private closed = false;
+  /** Something that was written is in the outbox. */
+  private gathered = false;
 
   constructor(
     private readonly loop: PolledLoop,
@@ -101,15 +105,43 @@ export class PolledSocket implements ClientSocket, Polled {
 
   write(bytes: Uint8Array, offset: number, length: number): number {
     if (this.closed) return 0;
-    const { system } = this.loop;
-    const taken = system.send(this.fd, bytes, offset, length);
+    if (this.gathered) {
+      this.sendNow();
+      if (this.writing) return 0;
+    }
+    return this.taken(this.loop.system.send(this.fd, bytes, offset, length), length);
+  }
+
+  /** How much of what was to be sent the system took; the rest may be offered again unless it failed. */
+  private taken(taken: number, length: number): number {
     if (taken === length) return taken;
-    if (taken < 0 && !isTemporary(system.errno)) {
+    if (taken < 0 && !isTemporary(this.loop.system.errno)) {
       this.closeSoon();
       return 0;
     }
     this.writing = true;
     return Math.max(0, taken);
+  }
+
+  writeSoon(bytes: Uint8Array, offset: number, length: number): boolean {
+    if (this.closed || this.writing) return false;
+    if (!this.loop.outbox.take(this, bytes, offset, length)) return false;
+    this.gathered = true;
+    return true;
+  }
+
+  sendNow(): void {
+    if (this.gathered) this.loop.outbox.flush();
+  }
+
+  sendGathered(address: Pointer, bytes: Uint8Array, offset: number, length: number): void {
+    this.gathered = false;
+    if (this.closed) return;
+    // What went before it did not go out whole.
+    const taken = this.writing
+      ? 0
+      : this.taken(this.loop.system.sendFrom(this.fd, address, length), length);
+    if (taken < length) this.events?.onReturned(bytes, offset + taken, length - taken);
   }
 
   pause(): void {
@@ -137,6 +169,7 @@ export class PolledSocket implements ClientSocket, Polled {
 
   /** Everything that `write` took is the system's by now, and it delivers that. */
   end(): void {
+    this.sendNow();
     this.close();
   }
 

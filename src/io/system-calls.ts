@@ -51,6 +51,7 @@ const functions = {
   accept4: { args: [i32, pointer, pointer, i32], returns: i32 },
   syscall: { args: [i32, i32, pointer, u64_fast, i32, pointer, i32], returns: i64_fast },
   close: { args: [i32], returns: i32 },
+  memcpy: { args: [pointer, pointer, u64_fast], returns: FFIType.void },
   usleep: { args: [i32], returns: i32 },
   prctl: { args: [i32, u64_fast, u64_fast, u64_fast, u64_fast], returns: i32 },
   setsockopt: { args: [i32, i32, i32, pointer, i32], returns: i32 },
@@ -194,9 +195,17 @@ export class SystemCalls {
 
   /** Answers how much of it the system took. */
   send(descriptor: number, memory: Uint8Array, offset: number, length: number): number {
+    return this.sendFrom(descriptor, this.at(memory, offset), length);
+  }
+
+  sendFrom(descriptor: number, address: Pointer, length: number): number {
     const flags = MSG_NOSIGNAL | MSG_DONTWAIT;
-    const at = this.at(memory, offset);
-    return this.library.syscall(SYS.sendto, descriptor, at, length, flags, null, 0) as number;
+    return this.library.syscall(SYS.sendto, descriptor, address, length, flags, null, 0) as number;
+  }
+
+  /** Copies bytes without an object for either side, as `set` and `subarray` would make. */
+  copy(target: Pointer, memory: Uint8Array, offset: number, length: number): void {
+    this.library.memcpy(target, this.at(memory, offset), length);
   }
 
   close(descriptor: number): void {

@@ -10,6 +10,7 @@ import { systemFunctions } from "../../src/io/system-library.ts";
 class Owner implements ClientSocketEvents {
   readonly directInput = undefined;
   readonly received: Uint8Array[] = [];
+  readonly returned: Uint8Array[] = [];
   bytes = 0;
   drained = 0;
   closed = false;
@@ -28,6 +29,9 @@ class Owner implements ClientSocketEvents {
   }
   onDrain(): void {
     this.drained++;
+  }
+  onReturned(bytes: Uint8Array, offset: number, length: number): void {
+    this.returned.push(bytes.slice(offset, offset + length));
   }
   onClose(): void {
     this.closed = true;
@@ -235,6 +239,58 @@ test("what the system does not take is offered again", async () => {
   await peer.closed;
   expect(Buffer.concat(peer.received).equals(sent)).toBe(true);
   expect(owner.drained).toBeGreaterThan(0);
+});
+
+test("short writes are gathered only while sockets are served, go out in order, and before the end", async () => {
+  const peers: Peer[] = [];
+  for (let count = 0; count < 40; count++) peers.push(await connect());
+  const whole = bytesOf(20_000);
+  for (const { owner } of peers) {
+    owner.onBytes = () => {
+      const { socket } = owner;
+      expect(socket.writeSoon(whole, 0, 100)).toBe(true);
+      expect(socket.writeSoon(whole, 100, 50)).toBe(true);
+      // Too long to be copied: what stands before it goes first.
+      expect(socket.writeSoon(whole, 150, 10_000)).toBe(false);
+      expect(socket.write(whole, 150, 10_000)).toBe(10_000);
+      expect(socket.writeSoon(whole, 10_150, 850)).toBe(true);
+      socket.end();
+    };
+  }
+  expect(peers[0]?.owner.socket.writeSoon(whole, 0, 10)).toBe(false);
+  for (const peer of peers) peer.write(bytesOf(10));
+  for (const peer of peers) {
+    await peer.closed;
+    expect(Buffer.concat(peer.received).equals(whole.subarray(0, 11_000))).toBe(true);
+  }
+});
+
+test("a short write that the system does not take comes back, and goes out in its place", async () => {
+  const peer = await connect();
+  const { owner } = peer;
+  const { socket } = owner;
+  const piece = 4000;
+  const pieces = 5000;
+  const sent = bytesOf(piece * pieces);
+  let at = 0;
+  owner.onBytes = () => {
+    while (at < sent.length && socket.writeSoon(sent, at, piece)) at += piece;
+  };
+  let left: Uint8Array | undefined;
+  owner.onDrain = () => {
+    expect(at).toBeLessThan(sent.length);
+    left ??= Buffer.concat([...owner.returned, sent.subarray(at)]);
+    while (left.length > 0) {
+      const taken = socket.write(left, 0, left.length);
+      left = left.subarray(taken);
+      if (taken === 0) return;
+    }
+    socket.end();
+  };
+  peer.write(bytesOf(10));
+  await peer.closed;
+  expect(Buffer.concat(peer.received).equals(sent)).toBe(true);
+  expect(owner.returned.length).toBeGreaterThan(0);
 });
 
 test("a peer that resets the connection closes it", async () => {
