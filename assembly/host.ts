@@ -11,7 +11,6 @@ import { refreshStats } from "./dispatch";
 import { endUnit, Journal } from "./journal";
 import { releaseWaits } from "./keyspace/blocking";
 import {
-  BUCKET,
   countDatabases,
   databaseAt,
   databaseBytes,
@@ -25,6 +24,7 @@ import { Evicted, evict } from "./keyspace/eviction";
 import { expireSlice, lookedAt } from "./keyspace/expiry";
 import { expireFields } from "./keyspace/field-expiry";
 import { deleteFound, refreshClock } from "./keyspace/keyspace";
+import { BUCKET, moveTables } from "./keyspace/slot-table";
 import { freeQueue } from "./keyspace/transaction";
 import { SlotWalk } from "./keyspace/walk";
 import { unwatchAll } from "./keyspace/watch";
@@ -79,7 +79,7 @@ export function tableBytes(index: u32): u32 {
   if (!databaseExists(index)) return 0;
   const database = databaseAt(index);
   let buckets: u32 = 0;
-  for (let slot: u32 = 0; slot < SLOT_COUNT; slot++) buckets += database.table(slot).bucketCount;
+  for (let slot: u32 = 0; slot < SLOT_COUNT; slot++) buckets += database.table(slot).allBuckets;
   return <u32>databaseBytes() + buckets * BUCKET;
 }
 
@@ -146,6 +146,14 @@ export function evictMore(nowMs: f64): i32 {
   refreshStats();
   publish();
   return outcome == Evicted.Running ? 1 : 0;
+}
+
+/** Goes on with moving keys into tables of another size, some buckets of them. Answers 1 while more is to go. */
+export function moveKeys(budget: u32): u32 {
+  const more = moveTables(budget);
+  refreshStats();
+  publish();
+  return more;
 }
 
 export function expireCycle(nowMs: f64, budget: u32): u32 {

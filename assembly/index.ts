@@ -29,6 +29,7 @@ export {
   init,
   keyCount,
   listKeysInSlot,
+  moveKeys,
   tableBytes,
 } from "./host";
 export { park } from "./input";

@@ -5,8 +5,8 @@ import { canAllocate } from "./base/memory";
 import { Command } from "./command-ids";
 import { CommandRow } from "./commands";
 import { Journal } from "./journal";
-import { largestTable } from "./keyspace/database";
 import { reclaim } from "./keyspace/flush";
+import { largestTable } from "./keyspace/slot-table";
 
 const MEMORY_MAX: u64 = 0xf0000000;
 /** An entry that is rewritten, and a small string that becomes a raw one. */

@@ -24,8 +24,9 @@ import { parseDouble, parsedDouble } from "../protocol/double";
 import { isLongDouble } from "../protocol/long-double";
 import { parsedInt64, parseInt64 } from "../protocol/number";
 import { replyError, replyOutOfMemory } from "../protocol/reply";
-import { databaseAt, databaseExists, find, Hash } from "./database";
+import { databaseAt, databaseExists, find } from "./database";
 import { Entry } from "./entry";
+import { Hash } from "./slot-table";
 
 /*
  *  WaitedKey, 24 bytes, followed by the key: in a chain of the table

@@ -1,5 +1,6 @@
 /** The invariant walk of databases and of all that their keys hold, for tests. */
 import { ValueType } from "../abi";
+import { alloc, canAllocate, free } from "../base/memory";
 import { beginHashes, checkHash, checkNames } from "../structures/hash-check";
 import { NEVER } from "../structures/hash-table";
 import { hashNextExpiry } from "../structures/hash-value";
@@ -8,20 +9,16 @@ import { checkSet } from "../structures/set-value";
 import { checkSortedSet } from "../structures/sorted-set-value";
 import { checkStream } from "../structures/stream-value";
 import {
-  BUCKET,
   countDatabases,
   Database,
   databaseAt,
   databaseExists,
   fieldTick,
   find,
-  Hash,
-  OVERFLOW_STUCK,
   SLOT_COUNT,
-  SlotTable,
-  WIDTH,
 } from "./database";
 import { Entry } from "./entry";
+import { BUCKET, Hash, OVERFLOW_STUCK, SlotTable, WIDTH } from "./slot-table";
 import { valueCount } from "./value";
 import { SlotWalk } from "./walk";
 
@@ -57,32 +54,61 @@ function checkValue(database: Database, slot: u32, e: usize): bool {
   }
 }
 
-/** The marks of one table's buckets: which entries expire, and how many were passed on to later buckets. */
-function checkBuckets(table: SlotTable): bool {
-  const count = table.bucketCount;
+/** How many entries have passed each bucket of a row. */
+const PASSED_MAX: u32 = 1024;
+const passedCounts: usize = memory.data(1024 * 4, 16);
+
+/** Both rows of a table that is being moved, or its only one. */
+function checkTable(table: SlotTable): bool {
+  if (!table.isMoving) return checkBuckets(table.buckets, table.bucketCount, table.bucketCount);
+  const move = table.move;
+  if (move.table != changetype<usize>(table) || move.moved >= move.oldCount) return false;
+  if (move.cleared > move.freshCount) return false;
+  return (
+    checkBuckets(move.old, move.oldCount, move.oldCount) &&
+    checkBuckets(move.fresh, move.freshCount, move.cleared)
+  );
+}
+
+/**
+ * The marks of the first `count` buckets of a row, behind which nothing stands: which entries expire, and how many were
+ * passed on to later buckets.
+ */
+function checkBuckets(buckets: usize, bucketCount: u32, count: u32): bool {
+  const bytes = (<usize>bucketCount) << 2;
+  const isSmall = bucketCount <= PASSED_MAX;
+  if (!isSmall && !canAllocate(bytes)) return true;
+  const passed = isSmall ? passedCounts : alloc(bytes);
+  memory.fill(passed, 0, bytes);
+  const isSound = checkMarks(buckets, bucketCount, count, passed);
+  if (!isSmall) free(passed);
+  return isSound;
+}
+
+function checkMarks(buckets: usize, bucketCount: u32, count: u32, passed: usize): bool {
   for (let index: u32 = 0; index < count; index++) {
-    const bucket = table.buckets + <usize>index * BUCKET;
-    let passed: u32 = 0;
+    const bucket = buckets + <usize>index * BUCKET;
     let expiring: u32 = 0;
     for (let at: u32 = 0; at < WIDTH; at++) {
       const tag = <u32>load<u8>(bucket + at);
       if (tag == 0) continue;
       const e = load<usize>(bucket + 16 + ((<usize>at) << 2));
-      if (Hash.tag(Hash.of(Entry.keyPtr(e), Entry.keyLength(e))) != tag) return false;
+      const hash = Hash.ofEntry(e);
+      if (Hash.tag(hash) != tag) return false;
       if (Entry.expires(e)) expiring |= 1 << at;
+      // The entry passed these buckets on its way from home to where it stands.
+      for (let home = Hash.home(hash, bucketCount); home != index; ) {
+        const cell = passed + ((<usize>home) << 2);
+        store<u32>(cell, load<u32>(cell) + 1);
+        if (++home == bucketCount) home = 0;
+      }
     }
     if (expiring != <u32>load<u16>(bucket, 12)) return false;
-    SlotWalk.start(table);
-    for (let e = SlotWalk.next(); count <= 64 && e != 0; e = SlotWalk.next()) {
-      const home = Hash.home(Hash.of(Entry.keyPtr(e), Entry.keyLength(e)), count);
-      const here = SlotWalk.index;
-      // The entry passed this bucket on its way from home to where it stands.
-      const distance = here >= home ? here - home : here + count - home;
-      const mine = index >= home ? index - home : index + count - home;
-      if (mine < distance) passed++;
-    }
-    const overflow = <u32>load<u8>(bucket, 14);
-    if (count <= 64 && overflow < OVERFLOW_STUCK && overflow != passed) return false;
+  }
+  for (let index: u32 = 0; index < count; index++) {
+    const overflow = <u32>load<u8>(buckets + <usize>index * BUCKET, 14);
+    if (overflow >= OVERFLOW_STUCK) continue;
+    if (overflow != load<u32>(passed + ((<usize>index) << 2))) return false;
   }
   return true;
 }
@@ -115,7 +141,7 @@ function checkDatabase(database: Database): bool {
       if (!checkValue(database, slot, e)) return false;
     }
     if (used != facts.used || expiring != facts.expires) return false;
-    if (!checkBuckets(table)) return false;
+    if (!checkTable(table)) return false;
     keys += used;
     expires += expiring;
   }

@@ -1,60 +1,33 @@
 /**
- * A database: 16 384 small hash tables, one per hash slot, in standalone mode too.
- *
- * A slot's table is a row of 64-byte buckets, one cache line each, 12 entries wide; one SIMD compare probes a
- * bucket. An entry's home bucket is hash * buckets >> 32, so buckets stand in order of hash; that lets the
- * number of buckets be any number (growth by half, not by two) and lets SCAN walk in hash order, whatever
- * resizing happens in between. A full bucket passes entries on to the next one and counts them in its
- * overflow byte; a search stops at the first bucket that never overflowed (as in F14).
- *
- *   bucket   +0 12 x u8 tag (0: free)   +12 u16 which entries expire   +14 u8 overflow   +15 unused
- *            +16 12 x u32 address of the entry
+ * A database: 16 384 small hash tables, one per hash slot, in standalone mode too. How a table works stands in
+ * slot-table.ts.
  */
 
 import { Stat } from "../abi";
 import { bytesEqual } from "../base/bytes";
-import { hash32, hashSeed, setHashSeed } from "../base/hash";
+import { setHashSeed } from "../base/hash";
 import { alloc, canAllocate, free } from "../base/memory";
 import { Stats } from "../base/stats";
 import { NEVER } from "../structures/hash-table";
 import { hashNextExpiry } from "../structures/hash-value";
 import { Entry } from "./entry";
+import { ExpiryWalk } from "./expiry-walk";
+import {
+  BUCKET,
+  dropTable,
+  goOnMoving,
+  Hash,
+  MOVING,
+  place,
+  resizeBytes,
+  resizeTable,
+  SlotTable,
+  TAG_MASK,
+  unplace,
+  WIDTH,
+} from "./slot-table";
 
 export const SLOT_COUNT: u32 = 16384;
-/** Bytes of a bucket, entries in it, and the bits of their tags in a SIMD comparison. */
-export const BUCKET: u32 = 64;
-export const WIDTH: u32 = 12;
-export const TAG_MASK: i32 = 0xfff;
-/** An overflow count that has come this far stays there. */
-export const OVERFLOW_STUCK: u32 = 255;
-
-const INTEREST_MASK: usize = 63;
-
-/*
- *  SlotTable, 8 bytes: one per slot, in a row. What a search needs and no more, so that all tables of a database
- *  (128 KiB) stay in the cache, where one more miss would cost a GET as much as all its other work.
- */
-@unmanaged
-export class SlotTable {
-  /** Address of the buckets, which leaves its low six bits free for `Interest`. */
-  place: usize;
-  bucketCount: u32;
-
-  @inline get buckets(): usize {
-    return this.place & ~INTEREST_MASK;
-  }
-  @inline set buckets(ptr: usize) {
-    this.place = ptr | (this.place & INTEREST_MASK);
-  }
-  /** `Interest` bits: who wants to know before a key of this slot changes. */
-  @inline get interest(): u32 {
-    return <u32>(this.place & INTEREST_MASK);
-  }
-  @inline set interest(bits: u32) {
-    this.place = (this.place & ~INTEREST_MASK) | <usize>bits;
-  }
-}
-if (offsetof<SlotTable>() != 8) ERROR("SlotTable must be 8 bytes");
 
 /*
  *  SlotFacts, 24 bytes: the rest of what is known of a slot, needed by writes that add, remove or expire
@@ -179,21 +152,8 @@ export function freeDatabase(database: Database): void {
 
 /** Address of the cell (in a bucket) that holds the found entry. */
 let foundCell: usize = 0;
-let foundBucket: u32 = 0;
 let foundIndex: u32 = 0;
 let searchHash: u32 = 0;
-
-export class Hash {
-  @inline static of(key: usize, length: u32): u32 {
-    return hash32(key, <i32>length, hashSeed);
-  }
-  @inline static home(hash: u32, bucketCount: u32): u32 {
-    return <u32>((<u64>hash * <u64>bucketCount) >> 32);
-  }
-  @inline static tag(hash: u32): u32 {
-    return (hash & 0x7f) | 0x80;
-  }
-}
 
 /** Slot and hash of the argument at `key`, where they were computed ahead (lookahead.ts); 0: of none. */
 export class Known {
@@ -202,12 +162,19 @@ export class Known {
   static hash: u32 = 0;
 }
 
-/** Address of the home bucket of a hash in the slot's table, or 0; reads nothing else. */
+/** Address of the home bucket of a hash in the slot's table, or 0; of one with two rows it reads where they are, too. */
 export function touchBucket(ptr: usize, hash: u32): usize {
   const table = changetype<SlotTable>(ptr);
-  const bucketCount = table.bucketCount;
-  if (bucketCount == 0) return 0;
-  return table.buckets + <usize>Hash.home(hash, bucketCount) * BUCKET;
+  let buckets = table.buckets;
+  let bucketCount = table.bucketCount;
+  if (bucketCount - 1 >= MOVING - 1) {
+    if (bucketCount == 0) return 0;
+    const move = table.move;
+    const moved = move.isMoved(hash);
+    buckets = moved ? move.fresh : move.old;
+    bucketCount = moved ? move.freshCount : move.oldCount;
+  }
+  return buckets + <usize>Hash.home(hash, bucketCount) * BUCKET;
 }
 
 /** Reads the entry that a search in the bucket would look at first, so that it is in the cache. */
@@ -223,12 +190,20 @@ export function find(database: Database, slot: u32, key: usize, length: u32): us
   const hash = key == Known.key ? Known.hash : Hash.of(key, length);
   searchHash = hash;
   const table = database.table(slot);
-  const bucketCount = table.bucketCount;
-  if (bucketCount == 0) return 0;
+  let buckets = table.buckets;
+  let bucketCount = table.bucketCount;
+  // One comparison finds what is rare: no buckets, or two rows of them.
+  if (bucketCount - 1 >= MOVING - 1) {
+    if (bucketCount == 0) return 0;
+    const move = table.move;
+    const moved = move.isMoved(hash);
+    buckets = moved ? move.fresh : move.old;
+    bucketCount = moved ? move.freshCount : move.oldCount;
+  }
   const wanted = i8x16.splat(<i8>Hash.tag(hash));
   let index = Hash.home(hash, bucketCount);
   for (let probes: u32 = 0; probes < bucketCount; probes++) {
-    const bucket = table.buckets + <usize>index * BUCKET;
+    const bucket = buckets + <usize>index * BUCKET;
     let matches = i8x16.bitmask(i8x16.eq(v128.load(bucket), wanted)) & TAG_MASK;
     while (matches != 0) {
       const at = <u32>ctz(matches);
@@ -236,7 +211,6 @@ export function find(database: Database, slot: u32, key: usize, length: u32): us
       const e = load<usize>(cell);
       if (Entry.keyLength(e) == length && bytesEqual(Entry.keyPtr(e), key, length)) {
         foundCell = cell;
-        foundBucket = index;
         foundIndex = at;
         return e;
       }
@@ -265,36 +239,10 @@ export function replaceFound(database: Database, slot: u32, e: usize): void {
   database.expires += change;
 }
 
-/**
- * The active expiry's walk through one slot, bucket by bucket, which may take several slices. The soonest expiry is that
- * of what the walk has met and of what was written meanwhile. When the table is resized the walk begins anew.
- */
-export class ExpiryWalk {
-  /** `SlotFacts` and `SlotTable` of the slot; 0: no walk is under way. */
-  static facts: usize = 0;
-  static table: usize = 0;
-  /** The next bucket. */
-  static index: u32 = 0;
-  static next: f64 = 0;
-
-  static goOn(facts: SlotFacts, table: SlotTable): void {
-    if (ExpiryWalk.facts == changetype<usize>(facts)) return;
-    ExpiryWalk.facts = changetype<usize>(facts);
-    ExpiryWalk.table = changetype<usize>(table);
-    ExpiryWalk.index = 0;
-    ExpiryWalk.next = Infinity;
-  }
-
-  static forget(): void {
-    ExpiryWalk.facts = 0;
-    ExpiryWalk.table = 0;
-  }
-}
-
 function noteExpiry(facts: SlotFacts, expireAt: i64): void {
   const at = <f64>expireAt;
   if (facts.expires == 0 || at < facts.nextExpiry) facts.nextExpiry = at;
-  if (ExpiryWalk.facts == changetype<usize>(facts) && at < ExpiryWalk.next) ExpiryWalk.next = at;
+  ExpiryWalk.note(changetype<usize>(facts), at);
 }
 
 /** Adds the entry of the key that was just searched and not found. */
@@ -303,8 +251,9 @@ export function insertSearched(database: Database, slot: u32, e: usize): void {
   const facts = database.factsOf(slot);
   const count = table.bucketCount;
   const used = facts.used;
-  // Up to 7/8 full; a single bucket may fill up entirely.
-  if (used * 8 >= count * WIDTH * 7 && (count != 1 || used == WIDTH)) {
+  // Up to 7/8 full; a single bucket may fill up entirely. A move ends long before the fresh buckets are full.
+  if (count >= MOVING) goOnMoving(table);
+  else if (used * 8 >= count * WIDTH * 7 && (count != 1 || used == WIDTH)) {
     resizeTable(table, largerCount(count));
   }
   place(table, e, searchHash);
@@ -345,60 +294,13 @@ function largerCount(count: u32): u32 {
   return count + ((count + 1) >> 1);
 }
 
-/** Writes the entry into the first bucket with room, counting overflow on the way. */
-function place(table: SlotTable, e: usize, hash: u32): void {
-  const bucketCount = table.bucketCount;
-  let index = Hash.home(hash, bucketCount);
-  const zero = i8x16.splat(0);
-  while (true) {
-    const bucket = table.buckets + <usize>index * BUCKET;
-    const free = i8x16.bitmask(i8x16.eq(v128.load(bucket), zero)) & TAG_MASK;
-    if (free != 0) {
-      const at = <u32>ctz(free);
-      store<u8>(bucket + at, <u8>Hash.tag(hash));
-      store<usize>(bucket + 16 + ((<usize>at) << 2), e);
-      if (Entry.expires(e)) store<u16>(bucket, <u16>(<u32>load<u16>(bucket, 12) | (1 << at)), 12);
-      return;
-    }
-    const overflow = <u32>load<u8>(bucket, 14);
-    if (overflow < OVERFLOW_STUCK) store<u8>(bucket, <u8>(overflow + 1), 14);
-    if (++index == bucketCount) index = 0;
-  }
-}
-
-/** Bytes of the largest table there has been: what a write may suddenly need to make it larger still. */
-export let largestTable: usize = 0;
-
-function resizeTable(table: SlotTable, bucketCount: u32): void {
-  if (ExpiryWalk.table == changetype<usize>(table)) ExpiryWalk.forget();
-  const old = table.buckets;
-  const oldCount = table.bucketCount;
-  const bytes = <usize>bucketCount * BUCKET;
-  const buckets = alloc(bytes);
-  if (bytes > largestTable) largestTable = bytes;
-  memory.fill(buckets, 0, bytes);
-  table.buckets = buckets;
-  table.bucketCount = bucketCount;
-  Stats.add(Stat.TableMemory, <f64>bytes - <f64>oldCount * <f64>BUCKET);
-  for (let index: u32 = 0; index < oldCount; index++) {
-    const bucket = old + <usize>index * BUCKET;
-    let taken = i8x16.bitmask(v128.load(bucket)) & TAG_MASK;
-    while (taken != 0) {
-      const e = load<usize>(bucket + 16 + ((<usize>ctz(taken)) << 2));
-      place(table, e, Hash.of(Entry.keyPtr(e), Entry.keyLength(e)));
-      taken &= taken - 1;
-    }
-  }
-  free(old);
-}
-
 /** Takes the entry just found out of its table; the entry itself is the caller's. */
 export function removeFound(database: Database, slot: u32): void {
   const table = database.table(slot);
   const facts = database.factsOf(slot);
   const bucket = foundCell - 16 - ((<usize>foundIndex) << 2);
   const e = load<usize>(foundCell);
-  store<u8>(bucket + foundIndex, 0);
+  unplace(table, bucket, foundIndex, Hash.ofEntry(e));
   const mask = <u32>load<u16>(bucket, 12);
   const bit = (<u32>1) << foundIndex;
   if ((mask & bit) != 0) {
@@ -406,29 +308,22 @@ export function removeFound(database: Database, slot: u32): void {
     facts.expires--;
     database.expires--;
   }
-  const bucketCount = table.bucketCount;
-  let index = Hash.home(Hash.of(Entry.keyPtr(e), Entry.keyLength(e)), bucketCount);
-  while (index != foundBucket) {
-    const passed = table.buckets + <usize>index * BUCKET;
-    const overflow = <u32>load<u8>(passed, 14);
-    if (overflow < OVERFLOW_STUCK) store<u8>(passed, <u8>(overflow - 1), 14);
-    if (++index == bucketCount) index = 0;
-  }
   const used = facts.used - 1;
   facts.used = used;
   database.keys--;
   const group = database.groups + ((<usize>slot >> 7) << 2);
   store<u32>(group, load<u32>(group) - 1);
   if (used == 0) {
-    free(table.buckets);
-    Stats.add(Stat.TableMemory, -(<f64>bucketCount * <f64>BUCKET));
-    table.buckets = 0;
-    table.bucketCount = 0;
+    dropTable(table);
     const word = database.occupied + ((<usize>slot >> 5) << 2);
     store<u32>(word, load<u32>(word) & ~(1 << (slot & 31)));
-  } else if (bucketCount > 2 && used < bucketCount * 3) {
+    return;
+  }
+  const bucketCount = table.bucketCount;
+  if (bucketCount >= MOVING) goOnMoving(table);
+  else if (bucketCount > 2 && used < bucketCount * 3) {
     const smaller = (bucketCount + 1) >> 1;
     // Removing must work when memory has run out.
-    if (canAllocate(<usize>smaller * BUCKET)) resizeTable(table, smaller);
+    if (canAllocate(resizeBytes(smaller))) resizeTable(table, smaller);
   }
 }

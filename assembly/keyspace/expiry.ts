@@ -4,9 +4,11 @@
  */
 import { now } from "../base/frame";
 import { Journal } from "../journal";
-import { BUCKET, Database, databaseAt, ExpiryWalk, find, SLOT_COUNT, WIDTH } from "./database";
+import { Database, databaseAt, find, SLOT_COUNT } from "./database";
 import { Entry } from "./entry";
+import { ExpiryWalk } from "./expiry-walk";
 import { deleteExpired } from "./keyspace";
+import { WIDTH } from "./slot-table";
 import { nextOccupied, SlotWalk } from "./walk";
 
 /** Where the next slice goes on. */
@@ -74,12 +76,13 @@ const DUE_MAX: u32 = 512;
 function expireSlot(database: Database, slot: u32): bool {
   const facts = database.factsOf(slot);
   const table = database.table(slot);
-  ExpiryWalk.goOn(facts, table);
+  ExpiryWalk.goOn(changetype<usize>(facts), changetype<usize>(table));
+  const bucketCount = table.walkCount;
   let due: u32 = 0;
   let sum: f64 = 0;
   let count: f64 = 0;
-  while (ExpiryWalk.index < table.bucketCount && budgetLeft > 0 && due + WIDTH <= DUE_MAX) {
-    const bucket = table.buckets + <usize>ExpiryWalk.index * BUCKET;
+  while (ExpiryWalk.index < bucketCount && budgetLeft > 0 && due + WIDTH <= DUE_MAX) {
+    const bucket = table.bucketAt(ExpiryWalk.index);
     ExpiryWalk.index++;
     let expiring = <u32>load<u16>(bucket, 12);
     budgetLeft -= 1 + <i32>popcnt(expiring);
@@ -98,7 +101,7 @@ function expireSlot(database: Database, slot: u32): bool {
     }
   }
   noteTtl(database, sum, count);
-  const done = ExpiryWalk.index >= table.bucketCount;
+  const done = ExpiryWalk.index >= bucketCount;
   if (done) {
     facts.nextExpiry = ExpiryWalk.next;
     ExpiryWalk.forget();

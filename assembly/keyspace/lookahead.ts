@@ -9,7 +9,8 @@ import { bytesEqual } from "../base/bytes";
 import { setArguments } from "../base/frame";
 import { keySlot } from "../protocol/crc16";
 import { parsedCount, parseInto } from "../protocol/resp";
-import { Database, Hash, Known, touchBucket, touchEntry } from "./database";
+import { Database, Known, touchBucket, touchEntry } from "./database";
+import { Hash } from "./slot-table";
 
 const COMMANDS_MAX: u32 = 16;
 /** Pairs of address and length of all commands in the queue. */

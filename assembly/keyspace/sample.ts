@@ -1,6 +1,7 @@
 /** Keys picked at random, quickly rather than fairly: what eviction chooses from. */
 import { nextRandom, randomBelow } from "../base/random";
-import { BUCKET, Database, SLOT_COUNT, TAG_MASK } from "./database";
+import { Database, SLOT_COUNT } from "./database";
+import { TAG_MASK } from "./slot-table";
 import { nextOccupied, randomSlot } from "./walk";
 
 /** Most keys that one call collects. */
@@ -58,13 +59,12 @@ function nextExpiring(database: Database, from: u32): u32 {
 /** Adds keys of the slot, from a random bucket and a random place in it on. */
 function collect(database: Database, slot: u32, wanted: u32, known: u32, volatile: bool): u32 {
   const table = database.table(slot);
-  const count = table.bucketCount;
-  const buckets = table.buckets;
+  const count = table.walkCount;
   let found = known;
   let index = randomBelow(count);
   const most = min<u32>(count, BUCKETS_MAX);
   for (let looked: u32 = 0; looked < most && found < wanted; looked++) {
-    const bucket = buckets + <usize>index * BUCKET;
+    const bucket = table.bucketAt(index);
     let bits = <u32>(i8x16.bitmask(v128.load(bucket)) & TAG_MASK);
     if (volatile) bits &= <u32>load<u16>(bucket, 12);
     const turn = nextRandom() & 7;

@@ -1,13 +1,20 @@
 /**
  * Walking databases: slot by slot, by hash as SCAN does, at random, and to free all there is. The layout
- * of tables and buckets stands in database.ts.
+ * of tables and buckets stands in slot-table.ts.
  */
-import { Stat } from "../abi";
-import { free } from "../base/memory";
 import { randomBelow } from "../base/random";
-import { Stats } from "../base/stats";
-import { BUCKET, Database, Hash, SLOT_COUNT, SlotTable, TAG_MASK, WIDTH } from "./database";
+import { Database, SLOT_COUNT } from "./database";
 import { Entry, freeEntry } from "./entry";
+import {
+  BUCKET,
+  Hash,
+  SlotTable,
+  shortenFresh,
+  shortenTable,
+  TAG_MASK,
+  TableMove,
+  WIDTH,
+} from "./slot-table";
 
 /** The first slot from `slot` on that holds keys, or `SLOT_COUNT`. */
 export function nextOccupied(database: Database, slot: u32): u32 {
@@ -27,17 +34,32 @@ export class SlotWalk {
   static bucketCount: u32 = 0;
   static index: u32 = 0;
   static bits: i32 = 0;
+  /** The `TableMove` whose fresh buckets come behind these; 0: none do. */
+  static rest: usize = 0;
 
   static start(table: SlotTable): void {
-    SlotWalk.buckets = table.buckets;
-    SlotWalk.bucketCount = table.bucketCount;
+    if (table.isMoving) {
+      const move = table.move;
+      SlotWalk.startRow(move.old, move.oldCount, changetype<usize>(move));
+    } else SlotWalk.startRow(table.buckets, table.bucketCount, 0);
+  }
+
+  private static startRow(buckets: usize, bucketCount: u32, rest: usize): void {
+    SlotWalk.buckets = buckets;
+    SlotWalk.bucketCount = bucketCount;
     SlotWalk.index = 0;
-    SlotWalk.bits = table.bucketCount == 0 ? 0 : i8x16.bitmask(v128.load(table.buckets)) & TAG_MASK;
+    SlotWalk.bits = bucketCount == 0 ? 0 : i8x16.bitmask(v128.load(buckets)) & TAG_MASK;
+    SlotWalk.rest = rest;
   }
 
   static next(): usize {
     while (SlotWalk.bits == 0) {
-      if (++SlotWalk.index >= SlotWalk.bucketCount) return 0;
+      if (++SlotWalk.index >= SlotWalk.bucketCount) {
+        if (SlotWalk.rest == 0) return 0;
+        const move = changetype<TableMove>(SlotWalk.rest);
+        SlotWalk.startRow(move.fresh, move.cleared, 0);
+        continue;
+      }
       const bucket = SlotWalk.buckets + <usize>SlotWalk.index * BUCKET;
       SlotWalk.bits = i8x16.bitmask(v128.load(bucket)) & TAG_MASK;
     }
@@ -71,18 +93,28 @@ export const SCAN_MAX: u32 = 4096;
  * change, an entry that stays is seen whatever the table's size does between calls.
  */
 export function scanBucket(table: SlotTable, from: u32, cells: usize): u32 {
-  const bucketCount = table.bucketCount;
+  let buckets = table.buckets;
+  let bucketCount = table.bucketCount;
   if (bucketCount == 0) {
     scanNext = 0;
     return 0;
   }
+  let end: u64 = (<u64>1) << 32;
+  if (table.isMoving) {
+    const move = table.move;
+    const moved = move.isMoved(from);
+    buckets = moved ? move.fresh : move.old;
+    bucketCount = moved ? move.freshCount : move.oldCount;
+    if (moved) end = Hash.behind(move.moved - 1, move.oldCount);
+  }
   let index = Hash.home(from, bucketCount);
-  const nextStart = (((<u64>(index + 1)) << 32) + bucketCount - 1) / bucketCount;
-  const to = index + 1 == bucketCount ? u32.MAX_VALUE : <u32>(nextStart - 1);
-  scanNext = index + 1 == bucketCount ? 0 : <u32>nextStart;
+  end = min<u64>(end, Hash.behind(index, bucketCount));
+  const to = <u32>(end - 1);
+  // Behind the last hash this is 0.
+  scanNext = <u32>end;
   let count: u32 = 0;
   for (let probes: u32 = 0; probes < bucketCount; probes++) {
-    const bucket = table.buckets + <usize>index * BUCKET;
+    const bucket = buckets + <usize>index * BUCKET;
     if (count + WIDTH > SCAN_MAX) return count;
     count = collectRange(bucket, from, to, cells, count);
     if (load<u8>(bucket, 14) == 0) break;
@@ -115,12 +147,12 @@ export function randomSlot(database: Database): u32 {
 /** A key picked at random, or 0: a slot, then a place in its table. */
 export function randomEntry(database: Database): usize {
   if (database.keys == 0) return 0;
-  // A place at random until one is taken: at least a quarter of a table is, and each key is as likely.
+  // A place at random until one is taken: an eighth of a table is in any case, and each key is as likely.
   const table = database.table(randomSlot(database));
-  const places = table.bucketCount * WIDTH;
+  const places = table.walkCount * WIDTH;
   while (true) {
     const place = randomBelow(places);
-    const bucket = table.buckets + <usize>(place / WIDTH) * BUCKET;
+    const bucket = table.bucketAt(place / WIDTH);
     const at = <usize>(place % WIDTH);
     if (load<u8>(bucket + at) != 0) return load<usize>(bucket + 16 + (at << 2));
   }
@@ -142,10 +174,11 @@ function freeBuckets(database: Database, slot: u32, budget: u32): u32 {
   const table = database.table(slot);
   const facts = database.factsOf(slot);
   let freed: u32 = 0;
-  let count = table.bucketCount;
-  while (count > 0 && freed < budget) {
+  const old: u32 = table.isMoving ? table.move.oldCount : 0;
+  let count = table.walkCount;
+  while (count > old && freed < budget) {
     count--;
-    const bucket = table.buckets + <usize>count * BUCKET;
+    const bucket = table.bucketAt(count);
     let taken = i8x16.bitmask(v128.load(bucket)) & TAG_MASK;
     for (; taken != 0; taken &= taken - 1) {
       freeEntry(load<usize>(bucket + 16 + ((<usize>ctz(taken)) << 2)));
@@ -153,15 +186,12 @@ function freeBuckets(database: Database, slot: u32, budget: u32): u32 {
     }
   }
   facts.used -= freed;
-  if (facts.used == 0) count = 0;
-  Stats.add(Stat.TableMemory, -(<f64>(table.bucketCount - count) * <f64>BUCKET));
-  table.bucketCount = count;
+  if (table.isMoving) shortenFresh(table, count - old);
+  else shortenTable(table, facts.used == 0 ? 0 : count);
   database.keys -= freed;
   const group = database.groups + ((<usize>slot >> 7) << 2);
   store<u32>(group, load<u32>(group) - freed);
-  if (count > 0) return freed;
-  free(table.buckets);
-  table.buckets = 0;
+  if (table.bucketCount > 0) return freed;
   database.expires -= facts.expires;
   facts.expires = 0;
   const word = database.occupied + ((<usize>slot >> 5) << 2);

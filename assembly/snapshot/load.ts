@@ -301,7 +301,7 @@ function insert(target: Database, key: usize, length: u32, e: usize): bool {
   const table = target.table(slot);
   let reason = LoadStatus.More;
   if (find(target, slot, key, length) != 0) reason = LoadStatus.DuplicateKey;
-  else if (!canAllocate(<usize>table.bucketCount * 96 + 128)) reason = LoadStatus.OutOfMemory;
+  else if (!canAllocate(<usize>table.allBuckets * 96 + 128)) reason = LoadStatus.OutOfMemory;
   if (reason != LoadStatus.More) {
     freeEntry(e);
     return refuse(reason);

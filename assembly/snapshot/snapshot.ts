@@ -231,6 +231,7 @@ function saveBeforeWrite(database: Database, slot: u32): void {
   const bucketCount = SlotWalk.bucketCount;
   const index = SlotWalk.index;
   const bits = SlotWalk.bits;
+  const rest = SlotWalk.rest;
   for (let each: u32 = 0; each < listCount; each++) {
     const saved = SavedDatabase.at(each);
     if (saved.database != changetype<usize>(database)) continue;
@@ -243,6 +244,7 @@ function saveBeforeWrite(database: Database, slot: u32): void {
   SlotWalk.bucketCount = bucketCount;
   SlotWalk.index = index;
   SlotWalk.bits = bits;
+  SlotWalk.rest = rest;
 }
 
 /** What the command in hand may be about to allocate: a copy of a value of the slot, and its arguments twice. */

@@ -36,7 +36,7 @@ export function populate(index: u32, count: f64, prefixLength: u32, size: u32, n
     const textLength = digitsAt + <u32>writeUint64(valueBuffer + digitsAt, number);
     const length = size == 0 ? textLength : size;
     const table = database.table(slot);
-    if (!canAllocate(<usize>length + <usize>table.bucketCount * 96 + 1024)) return 0;
+    if (!canAllocate(<usize>length + <usize>table.allBuckets * 96 + 1024)) return 0;
     const inline = length <= INLINE_MAX;
     const encoding: u32 = inline ? Encoding.Inline : Encoding.Raw;
     const e = addEntry(

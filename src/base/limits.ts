@@ -21,6 +21,8 @@ export const expireSliceMs = 1;
 /** Keys looked at by one call into the engine during an expiry or reclaim slice. */
 export const expireSliceKeys = 64;
 export const reclaimSliceKeys = 512;
+/** Buckets of a table that is being resized, moved by one call into the engine. */
+export const moveSliceBuckets = 64;
 
 /** Clients that send much at once are worked for during so much of a turn, milliseconds. */
 export const inputSliceMs = 2;

@@ -403,6 +403,11 @@ export class Engine {
     return this.wasm.reclaim(budget);
   }
 
+  /** Goes on with tables that are on their way to another size. True while more is to go. */
+  moveKeys(budget: number): boolean {
+    return this.wasm.moveKeys(budget) === 1;
+  }
+
   /** DEBUG DIGEST: 40 hex digits. */
   digest(): string {
     this.wasm.digest();

@@ -93,6 +93,7 @@ export interface EngineExports {
   expireCycleLooked(): number;
   /** One slice of lazy freeing: frees up to `budget` keys. Answers how many are left. */
   reclaim(budget: number): number;
+  moveKeys(budget: number): number;
   /**
    * Facts about the key that is argument `index` of the host command in hand into the output region: the words of
    * `Inspect`, then the name of its encoding.

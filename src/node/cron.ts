@@ -3,6 +3,7 @@ import {
   clientsCronMin,
   expireSliceKeys,
   expireSliceMs,
+  moveSliceBuckets,
   purgePeriodMs,
   purgeSliceMs,
   reclaimSliceKeys,
@@ -95,6 +96,7 @@ export class Cron {
     this.beginExpiry();
     this.beginReclaim();
     this.beginEviction();
+    this.moveKeys();
     node.takeEvents();
     if (nowMs - this.lastPurgeMs >= purgePeriodMs) this.purge(nowMs);
   }
@@ -203,6 +205,15 @@ export class Cron {
       this.evictionScheduled = false;
       this.beginEviction();
     });
+  }
+
+  /** Large tables that are being resized, for a millisecond (databasesCron); writes to them do most of it. */
+  private moveKeys(): void {
+    const { engine, modules, configuration } = this.node;
+    if (!configuration.get("activerehashing")) return;
+    const { clock } = modules;
+    const started = clock.monotonicMs();
+    while (engine.moveKeys(moveSliceBuckets) && clock.monotonicMs() - started < expireSliceMs);
   }
 
   private reclaimScheduled = false;

@@ -144,18 +144,20 @@ test("SCAN reports every key that stays, whatever comes, goes and resizes meanwh
         stays.map((key) => ["SET", key, "1"]),
       );
       const others: string[] = [];
+      // With so many, the one slot's table is moved instead of being resized at once.
+      const othersEach = count === 10 ? 600 : 60;
       let swing = 0;
       const found = scanAll(session, count, () => {
         // Others come by the thousand and go again: the one slot's table grows and shrinks.
         const commands: string[][] = [];
         if (swing++ % 40 < 20) {
-          for (let index = 0; index < 60; index++) {
+          for (let index = 0; index < othersEach; index++) {
             const key = `${tag}other${random()}`;
             others.push(key);
             commands.push(["SET", key, "1"]);
           }
         } else {
-          for (const key of others.splice(0, 60)) commands.push(["DEL", key]);
+          for (const key of others.splice(0, othersEach)) commands.push(["DEL", key]);
         }
         batch(session, commands);
       });
@@ -171,6 +173,96 @@ test("SCAN reports every key that stays, whatever comes, goes and resizes meanwh
     expect(sound(instance)).toBe(true);
   }
 });
+
+/** Fills one slot until its table is on the way to another size; answers how many keys it holds. */
+function fillUntilMoving(session: Session, engine: Instance["engine"], from: number): number {
+  let count = from;
+  while (!engine.moveKeys(0)) session.call("SET", `{t}${count++}`, "v", "PX", `${10_000 + count}`);
+  return count;
+}
+
+test("a large table in the middle of its move: search, SCAN, RANDOMKEY, expiry, flush", async () => {
+  for (const instance of await startEngines()) {
+    const { engine } = instance;
+    const session = new Session(instance);
+    session.call("PING");
+    const before = engine.usedMemory;
+    batch(
+      session,
+      Array.from({ length: 9_000 }, (_, at) => ["SET", `{t}${at}`, "v", "PX", `${10_000 + at}`]),
+    );
+    while (engine.moveKeys(64));
+    for (const share of [0, 0.1, 0.5, 0.95]) {
+      let count = fillUntilMoving(session, engine, session.call("DBSIZE") as number);
+      const bucketCount = Math.floor(count / 10.5);
+      engine.moveKeys(Math.floor(bucketCount * share));
+      expect(engine.moveKeys(0)).toBe(true);
+      expect(`${share}: ${sound(instance)}`).toEndWith("true");
+      // Writes in the middle, and a walk that the rest of the move happens under.
+      for (let at = 0; at < 20; at++) session.call("SET", `{t}${count++}`, "v", "PX", "5");
+      const found = scanAll(session, 50, () => engine.moveKeys(2)).length;
+      expect(found).toBe(count);
+      while (engine.moveKeys(64));
+      expect(`${share}, moved: ${sound(instance)}`).toEndWith("true");
+      session.nowMs += 10;
+      for (let slice = 0; slice < 150; slice++) engine.expireCycle(session.nowMs, 1000);
+      expect(session.call("DBSIZE")).toBe(count - 20);
+      session.nowMs -= 10;
+    }
+    // Removing moves keys into a smaller table.
+    const count = session.call("DBSIZE") as number;
+    let at = 0;
+    while (!engine.moveKeys(0)) session.call("DEL", `{t}${at++}`);
+    engine.moveKeys(50);
+    expect(sound(instance)).toBe(true);
+    const seen = new Map<string, number>();
+    const left = count - at;
+    for (let pick = 0; pick < left * 10; pick++) {
+      const key = session.call("RANDOMKEY") as string;
+      seen.set(key, (seen.get(key) ?? 0) + 1);
+    }
+    expect(seen.size).toBe(left);
+    // Each key as likely, wherever it stands: the sum of squares of a Poisson distribution with a mean of 10.
+    const squares = [...seen.values()].reduce((sum, times) => sum + (times - 10) ** 2 / 10, 0);
+    expect(Math.abs(squares / left - 1)).toBeLessThan(0.15);
+    // The walk of the active expiry, in pieces of which each is followed by a piece of the move.
+    session.nowMs += 1_000_000;
+    while ((session.call("DBSIZE") as number) > left / 2) engine.expireCycle(session.nowMs, 20);
+    if (engine.moveKeys(1)) expect(sound(instance)).toBe(true);
+    while (session.call("DBSIZE") !== 0) {
+      engine.expireCycle(session.nowMs, 20);
+      engine.moveKeys(1);
+    }
+    session.call("PING");
+    expect(engine.usedMemory).toBe(before);
+    expect(sound(instance)).toBe(true);
+  }
+}, 60_000);
+
+test("a database is flushed while its tables move", async () => {
+  for (const instance of await startEngines()) {
+    const { engine } = instance;
+    const session = new Session(instance);
+    session.call("PING");
+    const before = engine.usedMemory;
+    for (const share of [0, 200, 700]) {
+      const count = fillUntilMoving(session, engine, 0);
+      engine.moveKeys(share);
+      session.call("FLUSHALL", "ASYNC");
+      let left = count;
+      while (left > 0) {
+        left = engine.reclaim(100);
+        engine.moveKeys(1);
+      }
+      fillUntilMoving(session, engine, 0);
+      session.call("FLUSHALL", "SYNC");
+      expect(engine.moveKeys(0)).toBe(false);
+      session.call("PING");
+      expect(engine.usedMemory).toBe(before);
+    }
+    expect(sound(instance)).toBe(true);
+  }
+}, 60_000);
 
 test("a flushed slot of very many keys is freed in slices, to the last byte", async () => {
   for (const instance of await startEngines()) {

@@ -151,3 +151,33 @@ describe("turns of the event loop while a million elements go", () => {
     }, 60_000);
   }
 });
+
+describe("turns of the event loop while one slot holds many keys", () => {
+  const keyCount = 400_000;
+  const perWrite = 2000;
+  let server: TestServer;
+  let client: RespClient;
+
+  beforeAll(async () => {
+    server = await startServer({ args: ["--enable-debug-command", "yes", "--save", ""] });
+    client = await server.connect();
+  });
+  afterAll(() => server.stop());
+
+  async function longestTurn(command: (at: number) => string[]): Promise<number> {
+    await client.must("DEBUG", "TURN-LENGTH", "START");
+    for (let from = 0; from < keyCount; from += perWrite) {
+      await client.pipeline(Array.from({ length: perWrite }, (_, at) => command(from + at)));
+    }
+    return Number((await stopMeter(client)).get("longest-cpu-us")) / 1000;
+  }
+
+  test("its table grows and shrinks bit by bit", async () => {
+    const growing = await longestTurn((at) => ["SET", `{t}${at}`, "value"]);
+    expect(await client.must("DBSIZE")).toBe(keyCount);
+    const shrinking = await longestTurn((at) => ["DEL", `{t}${at}`]);
+    expect(await client.must("DBSIZE")).toBe(0);
+    console.log(`one slot: growing ${growing}, shrinking ${shrinking}`);
+    expect(Math.max(growing, shrinking)).toBeLessThan(turnMsMax);
+  }, 60_000);
+});
