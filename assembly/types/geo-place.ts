@@ -18,6 +18,21 @@ import { Geo, LATITUDE_MAX, LONGITUDE_MAX } from "./geo-hash";
 
 const text: usize = memory.data(384, 16);
 
+/**
+ * A fraction below 1 in millionths, rounded half to even as it is and not as the product is, which may be a half only
+ * for being rounded itself. What the product has lost is found by multiplying in two parts (Dekker 1971).
+ */
+function millionths(fraction: f64): f64 {
+  const product = fraction * 1000000;
+  const nearby = nearest<f64>(product);
+  if (abs(product - floor(product)) != 0.5) return nearby;
+  const scaled = fraction * 134217729;
+  const high = scaled - (scaled - fraction);
+  const lost = high * 1000000 - product + (fraction - high) * 1000000;
+  if (lost == 0) return nearby;
+  return lost > 0 ? ceil(product) : floor(product);
+}
+
 /** A number as `%f` shows it, with six places. */
 function errorNumber(value: f64): void {
   if (abs(value) == Infinity) {
@@ -25,12 +40,13 @@ function errorNumber(value: f64): void {
     return;
   }
   let whole = floor(abs(value));
-  let places = nearest<f64>((abs(value) - whole) * 1000000);
+  let places = millionths(abs(value) - whole);
   if (places == 1000000) {
     places = 0;
     whole++;
   }
-  if (value < 0) errorText("-");
+  // Zero has a sign, too.
+  if (reinterpret<i64>(value) < 0) errorText("-");
   errorBytes(text, <u32>writeHumanDouble(text, whole));
   errorText(".");
   // A one in front keeps the zeros.

@@ -1,6 +1,7 @@
 /** Geo commands. The answers are those of redis-server 7.0.15. */
 import { describe, expect, test } from "bun:test";
 import { Setting } from "../../assembly/settings.ts";
+import { Prng } from "../../src/base/prng.ts";
 import { type Reply, Session, sound, startEngines } from "../engine/harness.ts";
 
 for (const instance of await startEngines()) {
@@ -150,6 +151,24 @@ for (const instance of await startEngines()) {
         error: "ERR exactly one of BYRADIUS and BYBOX can be specified for GEOSEARCH",
       });
       expect(sound(instance)).toBe(true);
+    });
+
+    test("a place out of range is shown as %f shows it", () => {
+      const shown = (longitude: string, latitude = "1"): string => {
+        const reply = call("GEOADD", "k", longitude, latitude, "x") as { error: string };
+        return reply.error.replace("ERR invalid longitude,latitude pair ", "");
+      };
+      // As redis-server 7.0.15 answers: near to a half, exactly a half (to even), up to the next whole number, a sign.
+      expect(shown("421.47109150")).toBe("421.471091,1.000000");
+      expect(shown("200.0078125", "-200.0234375")).toBe("200.007812,-200.023438");
+      expect(shown("199.9999996")).toBe("200.000000,1.000000");
+      expect(shown("1e20", "-0")).toBe("100000000000000000000.000000,-0.000000");
+      expect(shown("-1234.5", "-0.0000001")).toBe("-1234.500000,-0.000000");
+      const prng = new Prng(20_261_121);
+      for (let count = 0; count < 2000; count++) {
+        const text = `${200 + prng.below(500)}.${String(prng.below(10_000_000)).padStart(7, "0")}5`;
+        expect(shown(text)).toBe(`${Number(text).toFixed(6)},1.000000`);
+      }
     });
   });
 }
