@@ -79,7 +79,7 @@ export const scenes: readonly Scene[] = [migrating, migrating, importing, import
 
 /** Commands whose keys may lie in several slots, or be there only in part. */
 const manyKeys =
-  /^(?:[zs](?:union|inter|diff)(?:store|card)?|b?[lz]mpop|bz?[lr]?pop(?:min|max)?|b?lmove|b?rpoplpush|xread(?:group)?|sort(?:_ro)?|geosearchstore|georadius(?:bymember)?|zrangestore|bitop|pfmerge|pfcount|smove|m(?:get|set|setnx)|lcs)$/;
+  /^(?:[zs](?:union|inter|diff)(?:store|card)?|b?[lz]mpop|bz?[lr]?pop(?:min|max)?|b?lmove|b?rpoplpush|xread(?:group)?|sort(?:_ro)?|geosearchstore|georadius(?:bymember)?|zrangestore|bitop|pfmerge|pfcount|smove|m(?:get|set|setnx)|lcs|rename(?:nx)?|copy|del|unlink|exists|touch)$/;
 
 export function hasManyKeys(args: readonly string[]): boolean {
   return manyKeys.test((args[0] ?? "").toLowerCase());

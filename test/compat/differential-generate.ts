@@ -21,7 +21,8 @@ import {
 import { scoresLexKey } from "./differential-sorted-set.ts";
 import type { Source, Weighted } from "./differential-source.ts";
 import { command, observer, type Step } from "./differential-step.ts";
-import { dumpedKeys, families, typeCommands } from "./differential-types.ts";
+import { filledStream } from "./differential-streams.ts";
+import { dumpedKeys, families, streamRows, typeCommands } from "./differential-types.ts";
 import { Values } from "./differential-values.ts";
 
 export interface GenerateOptions {
@@ -69,6 +70,10 @@ class Generator implements Source {
     const { prng } = this;
     if (this.options.cluster && prng.chance(0.12)) {
       this.clusterStep();
+      return;
+    }
+    if (prng.chance(this.options.cluster ? 0.006 : 0.003)) {
+      this.streamScene();
       return;
     }
     // Mostly in runs, so that pipelines form; changing hands often enough for WATCH.
@@ -195,20 +200,44 @@ class Generator implements Source {
     // A slot with keys is not given away.
     if (scene === importing) this.slots([["FLUSHALL"]]);
     for (let count = prng.below(15); count > 0; count--) this.add(this.dataCommand());
+    // Keys that are there are served on.
+    const groups = scene !== importing && prng.chance(0.4);
+    if (groups) this.fillStream();
     this.slots(scene);
     for (let count = 10 + prng.below(30); count > 0; count--) {
       if (prng.chance(0.05)) this.client = prng.below(2);
       if (prng.chance(0.05)) this.transaction();
       if (prng.chance(scene === importing ? 0.7 : 0.1)) this.add([values.word("asking")]);
       let args = this.dataCommand();
-      for (let tries = 3; tries > 0 && !hasManyKeys(args); tries--) args = this.dataCommand();
+      if (groups && prng.chance(0.5)) args = this.streamCommand();
+      else for (let tries = 3; tries > 0 && !hasManyKeys(args); tries--) args = this.dataCommand();
       this.add(args);
     }
     this.backAgain();
   }
 
+  /** Groups of consumers at work: among commands of all types they would hardly ever meet entries of theirs. */
+  private streamScene(): void {
+    const { prng } = this;
+    this.fillStream();
+    for (let count = 20 + prng.below(40); count > 0; count--) {
+      if (prng.chance(0.05)) this.client = prng.below(2);
+      if (prng.chance(0.05)) this.transaction();
+      this.add(this.mutated(this.streamCommand()));
+    }
+  }
+
+  private fillStream(): void {
+    for (const args of filledStream(this)) this.add(args);
+  }
+
+  private streamCommand(): string[] {
+    return withoutSoon(choose(streamRows, this));
+  }
+
   private dataCommand(): string[] {
-    const rows = this.prng.pick([stringCommands, this.typed(), this.typed(), this.typed()]);
+    const typed = [this.typed(), this.typed(), this.typed()];
+    const rows = this.prng.pick([stringCommands, genericCommands, ...typed]);
     return withoutSoon(choose(rows, this));
   }
 

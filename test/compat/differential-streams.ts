@@ -2,15 +2,17 @@
 import { block } from "./differential-blocking.ts";
 import type { Source, Weighted } from "./differential-source.ts";
 
-/** Two groups of identifiers that meet; now and then an odd one. */
+/** Two groups of identifiers that meet, and those of `filledStream`; now and then an odd one. */
 function id({ prng }: Source): string {
   const kind = prng.below(20);
   if (kind < 8) return `${1 + prng.below(30)}-${prng.below(4)}`;
-  if (kind < 15) return String(prng.below(40));
+  if (kind < 15) return String(prng.below(prng.chance(0.5) ? 40 : filledMost));
   if (kind < 18) return `${prng.below(300)}-${prng.below(3)}`;
   if (kind < 19) return prng.pick(["0-0", "0-1", "18446744073709551615-18446744073709551615"]);
   return prng.pick(oddIds);
 }
+
+const filledMost = 12;
 
 const oddIds: readonly string[] = [
   "-",
@@ -190,6 +192,24 @@ function xSetId(source: Source): string[] {
     ...(prng.chance(0.3) ? [v.word("maxdeletedid"), id(source)] : []),
   ];
   return [v.word("xsetid"), v.key(), id(source), ...options];
+}
+
+/** Makes a stream anew whose groups have something to read, to claim and to acknowledge. */
+export function filledStream(source: Source): string[][] {
+  const { values: v, prng } = source;
+  const key = v.ownKey("stream");
+  const groups = ["g1", "g1", "g2"].slice(prng.below(2));
+  const entries = Array.from({ length: filledMost - prng.below(8) }, (_, at) => String(at + 1));
+  const reads = Array.from({ length: 1 + prng.below(3) }, () => [
+    ...["XREADGROUP", "GROUP", "g1", consumer(source), "COUNT", String(1 + prng.below(5))],
+    ...["STREAMS", key, ">"],
+  ]);
+  return [
+    ["DEL", key],
+    ...groups.map((name) => ["XGROUP", "CREATE", key, name, "0", "MKSTREAM"]),
+    ...entries.map((id) => ["XADD", key, id, "a", v.text(prng.below(6))]),
+    ...reads,
+  ];
 }
 
 export const streamCommands: readonly Weighted[] = [

@@ -19,6 +19,8 @@ function owned(kind: Kind, rows: readonly Weighted[]): Weighted[] {
   ]);
 }
 
+export const streamRows: readonly Weighted[] = owned("stream", streamCommands);
+
 export const families: readonly (readonly Weighted[])[] = [
   owned("bits", bitmapCommands),
   geoCommands,
@@ -28,7 +30,7 @@ export const families: readonly (readonly Weighted[])[] = [
   owned("set", setCommands),
   sortCommands,
   owned("zset", sortedSetCommands),
-  owned("stream", streamCommands),
+  streamRows,
 ];
 
 export const typeCommands: readonly Weighted[] = families.flat();

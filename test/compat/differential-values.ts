@@ -166,6 +166,10 @@ export class Values {
     return this.prng.pick(keys);
   }
 
+  ownKey(kind: Kind): string {
+    return this.prng.pick(keysOf(kind));
+  }
+
   keyList(most: number): string[] {
     return Array.from({ length: 1 + this.prng.below(most) }, () => this.key());
   }

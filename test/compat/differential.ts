@@ -131,7 +131,7 @@ async function main(): Promise<number> {
 }
 
 async function replayFile(file: string): Promise<number> {
-  const { protocol, cluster, replicas, args, steps } = await Bun.file(file).json();
+  const { protocol, cluster, replicas, args = [], steps } = await Bun.file(file).json();
   const pair = await Pair.start({ cluster, replicas, args: [...args, ...configuration()] });
   try {
     await pair.reset(protocol);
