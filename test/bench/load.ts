@@ -53,12 +53,33 @@ async function subscriber(server: BenchServer): Promise<Bun.Socket> {
 }
 
 async function runBenchmark(benchmark: string, server: BenchServer, load: Load): Promise<Measured> {
+  const generators = load.test.generators?.[load.pipeline] ?? 1;
+  const clients = Math.round(CLIENTS / generators);
+  const requests = Math.round(load.requests / generators);
   const cpuBefore = server.cpuMs;
+  const generate = () => runGenerator(benchmark, server, load, { clients, requests });
+  const rows = await Promise.all(Array.from({ length: generators }, generate));
+  const cpuMs = server.cpuMs - cpuBefore;
+  return {
+    // All is done when the slowest of them is.
+    perSecond: Math.min(...rows.map(({ perSecond }) => perSecond)) * generators,
+    cpuMicros: (cpuMs * 1000) / (requests * generators),
+    p50Ms: Math.max(...rows.map(({ p50Ms }) => p50Ms)),
+    p99Ms: Math.max(...rows.map(({ p99Ms }) => p99Ms)),
+  };
+}
+
+async function runGenerator(
+  benchmark: string,
+  server: BenchServer,
+  load: Load,
+  share: { readonly clients: number; readonly requests: number },
+): Promise<Row> {
   const child = Bun.spawn(
     [
       benchmark,
-      ...["-h", "127.0.0.1", "-p", String(server.port), "-c", String(CLIENTS)],
-      ...["-n", String(load.requests), "-P", String(load.pipeline), "-r", String(KEYSPACE)],
+      ...["-h", "127.0.0.1", "-p", String(server.port), "-c", String(share.clients)],
+      ...["-n", String(share.requests), "-P", String(load.pipeline), "-r", String(KEYSPACE)],
       "--csv",
       ...load.test.load(load.mode),
     ],
@@ -69,16 +90,18 @@ async function runBenchmark(benchmark: string, server: BenchServer, load: Load):
     new Response(child.stderr).text(),
     child.exited,
   ]);
-  const cpuMs = server.cpuMs - cpuBefore;
   const row = parseCsv(text);
   if (status !== 0 || row === undefined) {
     throw new Error(`redis-benchmark against ${server.name} failed: ${errors || text}`);
   }
-  return { ...row, cpuMicros: (cpuMs * 1000) / load.requests };
+  return row;
 }
 
-/** The last row of numbers under the header that names the columns: what fills a list for LRANGE stands before it. */
-export function parseCsv(text: string): Omit<Measured, "cpuMicros"> | undefined {
+/** What one generator says. */
+type Row = Omit<Measured, "cpuMicros">;
+
+/** The last row of numbers under the header that names the columns: what is filled in first stands before it. */
+export function parseCsv(text: string): Row | undefined {
   const lines = text.split("\n").map((line) => [...line.matchAll(/"([^"]*)"/g)].map((m) => m[1]));
   const header = lines.findIndex((cells) => cells.includes("rps"));
   const names = lines[header];

@@ -78,7 +78,10 @@ async function measureSpeed(mode: Mode, plan: Plan, programs: Programs): Promise
         const requests = requestsFor(test, pipeline, plan.scale);
         const load = { test, mode, pipeline, requests };
         progress(`${mode}: ${test.name} x${pipeline}`);
-        for (const side of SIDES) await runLoad(programs.benchmark, pair[side], warmUpOf(load));
+        for (const side of SIDES) {
+          await refill(pair[side], load, programs.benchmark);
+          await runLoad(programs.benchmark, pair[side], warmUpOf(load));
+        }
         const { redis, atoll } = await alternate(pair, load, plan.rounds, programs.benchmark);
         rows.push(speedRow(test, pipeline, medians(redis), medians(atoll)));
       }

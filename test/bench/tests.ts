@@ -16,6 +16,8 @@ export interface BenchTest {
   readonly filledBy?: string;
   /** Clients that listen to channel `bench` meanwhile. */
   readonly subscribers?: number;
+  /** By depth of the pipeline: so many load generators share the clients; else one. */
+  readonly generators?: Readonly<Record<number, number>>;
   /** Work of one command in terms of a GET: so many times fewer are sent. */
   readonly weight: number;
   /** By depth of the pipeline. */
@@ -42,6 +44,15 @@ function builtIn(name: string, bars: BenchTest["bars"], more: Partial<BenchTest>
 
 function ofType(name: string, more: Partial<BenchTest> = {}): BenchTest {
   return builtIn(name, typeBars, more);
+}
+
+/**
+ * The first `count` elements of a list. A load generator takes some 10 us to read 300 of them, and is busy all the
+ * time with a server that needs less: in a pipeline two of them ask.
+ */
+function lrange(count: number, weight: number): BenchTest {
+  const load = () => ["LRANGE", "mylist", "0", String(count - 1)];
+  return ofType(`LRANGE_${count}`, { load, filledBy: "LPUSH", generators: { 16: 2 }, weight });
 }
 
 /** Ten keys at once: of one slot in cluster mode. */
@@ -74,8 +85,8 @@ export const TESTS: readonly BenchTest[] = [
   ofType("HGET", { load: () => ["HGET", "myhash", "element:__rand_int__"], filledBy: "HSET" }),
   ofType("ZADD"),
   ofType("ZPOPMIN", { filledBy: "ZADD" }),
-  ofType("LRANGE_100", { weight: 4 }),
-  ofType("LRANGE_300", { weight: 10 }),
+  lrange(100, 4),
+  lrange(300, 10),
   ofType("MSET", { load: mset, weight: 5 }),
   ofType("XADD", { load: () => ["XADD", "mystream", "*", "myfield", "xxx"], weight: 2 }),
   publish(1, 2),
