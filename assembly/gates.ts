@@ -3,6 +3,7 @@
  * its order. `checks.ts` asks them, and `ownership.ts` for the slots, where a client, the time or cluster mode needs it.
  */
 import { ClientFlag, CommandStat } from "./abi";
+import { mustWait } from "./awaiting";
 import { ClientState } from "./base/client";
 import { changeFlags, client, clientFlags, gates, resp3 } from "./base/frame";
 import { canAllocate } from "./base/memory";
@@ -85,6 +86,7 @@ export function passGates(row: CommandRow): Verdict {
     const writes = (flags & (CommandFlag.Write | CommandFlag.MayReplicate)) != 0;
     if ((gates & Gate.PauseAll) != 0 || writes) return Verdict.Paused;
   }
+  if ((gates & Gate.Saving) != 0 && !obey && mustWait(row)) return Verdict.Paused;
   return Verdict.Run;
 }
 

@@ -51,8 +51,10 @@ export {
   loadReserve,
 } from "./snapshot/load";
 export {
+  snapshotAwaited,
   snapshotBegin,
   snapshotEnd,
+  snapshotHurry,
   snapshotNext,
   snapshotPeek,
   snapshotTaken,

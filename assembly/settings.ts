@@ -80,4 +80,6 @@ export enum Gate {
   MaxMemory = 256,
   /** AOF write error: as DiskError with its own text. */
   AofError = 512,
+  /** The engine's own: a snapshot runs, and writes may have to wait for a big value to be saved. */
+  Saving = 1024,
 }

@@ -24,6 +24,7 @@ const ENGINE_ORDER: readonly (readonly string[])[] = [
   ["commands", "keyspace", "journal", "snapshot"],
   ["types"],
   ["keys", "slices"],
+  ["awaiting"],
   ["gates", "input", "refusals", "room", "run"],
   ["after", "ownership"],
   ["checks"],

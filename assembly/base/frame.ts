@@ -90,9 +90,17 @@ export let journalOn: bool = false;
 /** Bits of `Notify`: what the host wants to hear of keys. */
 export let notifyEvents: u32 = 0;
 
+/** Those of `gates` that the engine itself closes. */
+let ownGates: u32 = 0;
+
+export function setOwnGate(gate: u32, on: bool): void {
+  ownGates = on ? ownGates | gate : ownGates & ~gate;
+  gates = on ? gates | gate : gates & ~gate;
+}
+
 export function setSetting(setting: u32, value: f64): void {
   store<f64>(settingsPointer + ((<usize>setting) << 3), value);
-  if (setting == Setting.Gates) gates = <u32>value;
+  if (setting == Setting.Gates) gates = <u32>value | ownGates;
   else if (setting == Setting.ClusterEnabled) clusterEnabled = value != 0;
   else if (setting == Setting.Replica) isReplica = value != 0;
   else if (setting == Setting.Journal) journalOn = value != 0;

@@ -3,7 +3,7 @@
  * slot-table.ts.
  */
 
-import { Stat } from "../abi";
+import { Interest, Stat } from "../abi";
 import { bytesEqual } from "../base/bytes";
 import { setHashSeed } from "../base/hash";
 import { alloc, canAllocate, free } from "../base/memory";
@@ -12,6 +12,7 @@ import { NEVER } from "../structures/hash-table";
 import { hashNextExpiry } from "../structures/hash-value";
 import { Entry } from "./entry";
 import { ExpiryWalk } from "./expiry-walk";
+import { Saving } from "./saving";
 import {
   BUCKET,
   dropTable,
@@ -257,6 +258,8 @@ export function insertSearched(database: Database, slot: u32, e: usize): void {
     resizeTable(table, largerCount(count));
   }
   place(table, e, searchHash);
+  if ((table.interest & Interest.Snapshot) != 0)
+    Saving.noteNew(changetype<usize>(database), slot, e, searchHash);
   facts.used = used + 1;
   database.keys++;
   const group = database.groups + ((<usize>slot >> 7) << 2);

@@ -2,7 +2,7 @@
  * One allocation per key.
  *
  *   +0  u32  access clock (24 bits) << 8 | value type (4) << 4 | encoding (4)
- *   +4  u32  value length (12 bits, Inline only) << 20 | key length (12) << 8 | flags (8)
+ *   +4  u32  value length (12 bits, Inline only) << 20 | key length (12) << 8 | mark (4) | flags (4)
  *   +8  i64  expiry, milliseconds since 1970      if Expires
  *   ..  u32  key length                           if LongKey (4 095 bytes or more)
  *   ..  u32  address of the value                 if Pointer
@@ -10,7 +10,8 @@
  *   ..       key bytes
  *   ..       value bytes                          Inline and InlineRaw only
  *
- * A 16-byte key with a 16-byte value takes 40 bytes. A raw string is an allocation {u32 length, bytes}.
+ * A 16-byte key with a 16-byte value takes 40 bytes. A raw string is an allocation {u32 length, bytes}. The mark is the
+ * snapshot's (saving.ts): it stays when an entry is rebuilt, and is 0 in one that is new.
  */
 import { Encoding, ValueType } from "../abi";
 import { copyBytes } from "../base/bytes";
@@ -45,6 +46,12 @@ export class Entry {
   }
   @inline static flags(e: usize): u32 {
     return load<u8>(e, 4);
+  }
+  @inline static mark(e: usize): u32 {
+    return <u32>load<u8>(e, 4) >> 4;
+  }
+  @inline static setMark(e: usize, mark: u32): void {
+    store<u8>(e, <u8>((<u32>load<u8>(e, 4) & 15) | (mark << 4)), 4);
   }
   @inline static clock(e: usize): u32 {
     return load<u32>(e) >> 8;
@@ -168,8 +175,10 @@ export function reshape(
   const samePlan =
     Entry.expires(e) == expireAt >= 0 &&
     (Entry.flags(e) & (POINTER | INTEGER)) == payloadFlag(encoding);
+  const mark = Entry.mark(e);
   if (samePlan && roundedSize(size) == usableSize(e)) {
     writeHeader(e, keyLength, type, encoding, expireAt, inlineLength, Entry.clock(e));
+    Entry.setMark(e, mark);
     return e;
   }
   const target = newEntry(
@@ -181,6 +190,7 @@ export function reshape(
     inlineLength,
     Entry.clock(e),
   );
+  Entry.setMark(target, mark);
   if ((Entry.flags(e) & (POINTER | INTEGER)) == payloadFlag(encoding)) {
     if (payloadFlag(encoding) == POINTER) store<usize>(Entry.payload(target), Entry.pointer(e));
     else if (payloadFlag(encoding) == INTEGER) store<i64>(Entry.payload(target), Entry.integer(e));
@@ -199,6 +209,7 @@ export function withExpiry(e: usize, expireAt: i64): usize {
     }
   } else if (expireAt < 0) return e;
   const target = copyEntry(e, Entry.keyPtr(e), Entry.keyLength(e), expireAt);
+  Entry.setMark(target, Entry.mark(e));
   free(e);
   return target;
 }

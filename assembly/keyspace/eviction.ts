@@ -16,6 +16,7 @@ import { freeGarbage, hasGarbage } from "./garbage";
 import { deleteFound, lfuDecayed, lfuPolicy, slotOf } from "./keyspace";
 import { notify } from "./notify";
 import { SAMPLE_MAX, Sample, sampleKeys } from "./sample";
+import { Saving } from "./saving";
 
 /** What eviction has come to. */
 export enum Evicted {
@@ -58,7 +59,8 @@ function candidate(index: u32): Candidate {
 
 function overLimit(): bool {
   const limit = Settings.value(Setting.MaxMemory);
-  return limit > 0 && <f64>usedMemory() > limit;
+  // What only a snapshot keeps is as good as gone.
+  return limit > 0 && <f64>usedMemory() - Saving.keptBytes > limit;
 }
 
 /** How many keys may go in one call (evictionTimeLimitUs, in keys). */

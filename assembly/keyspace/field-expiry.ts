@@ -19,6 +19,7 @@ import { Database, databaseAt, fieldTick, find, noteFieldExpiry, SLOT_COUNT } fr
 import { Entry, setPointer } from "./entry";
 import { deleteFound, willChange } from "./keyspace";
 import { notify } from "./notify";
+import { isAwaited } from "./saved";
 import { nextOccupied, SlotWalk } from "./walk";
 
 /** Fields removed since the slice of the cycle began. */
@@ -60,6 +61,7 @@ export function findField(
   if (isReplica && !forWrite) return false;
   if ((gates & (Gate.PauseWrites | Gate.PauseAll)) != 0) return false;
   if (!forWrite && !Journal.reserve(<usize>length + Entry.keyLength(e))) return false;
+  if (!forWrite && isAwaited(database, slot, e)) return false;
   willChange(database, slot, e);
   Hash.find(field, length);
   journalDeletion(database, e, field, length);
@@ -178,8 +180,9 @@ function expireInSlot(database: Database, slot: u32): void {
   noteFieldExpiry(database, slot, next);
   for (let i: u32 = 0; i < due; i++) {
     const e = load<usize>(dueHashes + ((<usize>i) << 2));
-    if (budgetLeft > 0) noteFieldExpiry(database, slot, expireInHash(database, slot, e));
-    else noteFieldExpiry(database, slot, hashNextExpiry(Entry.encoding(e), Entry.pointer(e)));
+    if (budgetLeft > 0 && !isAwaited(database, slot, e)) {
+      noteFieldExpiry(database, slot, expireInHash(database, slot, e));
+    } else noteFieldExpiry(database, slot, hashNextExpiry(Entry.encoding(e), Entry.pointer(e)));
   }
 }
 

@@ -11,7 +11,7 @@ import { signalReady } from "./blocking";
 import { Database, databaseAt, find, insertSearched, removeFound, replaceFound } from "./database";
 import { Entry, freeEntry, freeValue, newEntry, reshape, withExpiry } from "./entry";
 import { notify } from "./notify";
-import { beforeWrite } from "./watch";
+import { beforeAddition, beforeChange, beforeRemoval } from "./watch";
 
 /** The database of the client in hand. */
 export function currentDatabase(): Database {
@@ -159,18 +159,16 @@ export function deleteExpired(database: Database, slot: u32, e: usize): void {
   }
   Stats.add(Stat.ExpiredKeys, 1);
   Stats.add(Stat.Dirty, 1);
-  beforeWrite(database, slot, key, length, true);
+  const kept = beforeRemoval(database, slot, e, true);
   signalGone(database, e);
   notify(Notify.Expired, "expired", database.index, key, length);
   removeFound(database, slot);
-  freeEntry(e);
+  if (!kept) freeEntry(e);
 }
 
 /** Says that the found entry is about to change in place. */
 export function willChange(database: Database, slot: u32, e: usize): void {
-  if (database.table(slot).interest != 0) {
-    beforeWrite(database, slot, Entry.keyPtr(e), Entry.keyLength(e), false);
-  }
+  if (database.table(slot).interest != 0) beforeChange(database, slot, e);
 }
 
 /** Adds an entry for a key that a lookup has just missed; the caller then writes the value. */
@@ -184,7 +182,7 @@ export function addEntry(
   expireAt: i64,
   inlineLength: u32,
 ): usize {
-  if (database.table(slot).interest != 0) beforeWrite(database, slot, key, length, false);
+  if (database.table(slot).interest != 0) beforeAddition(database, slot, key, length);
   const clock = lfuOn ? freshClock() : lruSeconds;
   const e = newEntry(key, length, type, encoding, expireAt, inlineLength, clock);
   insertSearched(database, slot, e);
@@ -196,7 +194,7 @@ export function addEntry(
 export function insertEntry(database: Database, slot: u32, e: usize): void {
   const key = Entry.keyPtr(e);
   const length = Entry.keyLength(e);
-  if (database.table(slot).interest != 0) beforeWrite(database, slot, key, length, false);
+  if (database.table(slot).interest != 0) beforeAddition(database, slot, key, length);
   insertSearched(database, slot, e);
   signalReady(database.index, Entry.type(e), key, length);
   notify(Notify.New, "new", database.index, key, length);
@@ -240,10 +238,10 @@ function signalGone(database: Database, e: usize): void {
 
 /** Deletes the entry just found. */
 export function deleteFound(database: Database, slot: u32, e: usize): void {
-  willChange(database, slot, e);
+  const kept = database.table(slot).interest != 0 && beforeRemoval(database, slot, e, false);
   signalGone(database, e);
   removeFound(database, slot);
-  freeEntry(e);
+  if (!kept) freeEntry(e);
 }
 
 /** Takes the entry just found out without freeing it (RENAME, MOVE). */
@@ -251,6 +249,7 @@ export function detachFound(database: Database, slot: u32, e: usize): void {
   willChange(database, slot, e);
   signalGone(database, e);
   removeFound(database, slot);
+  Entry.setMark(e, 0);
 }
 
 export function expiryOf(e: usize): i64 {

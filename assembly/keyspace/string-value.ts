@@ -9,6 +9,7 @@ import { takeOwned } from "../protocol/query";
 import { Database, replaceFound } from "./database";
 import { Entry, INLINE_MAX, RAW_HEADER, reshape } from "./entry";
 import { addEntry, expiryOf, reshapeFound, willChange } from "./keyspace";
+import { beforeQuietWrite } from "./watch";
 
 const INTEGER_TEXT_MAX: u32 = 20;
 /** Integers are read as text through these; two, as LCS looks at two values at once. */
@@ -143,6 +144,7 @@ export function makeRaw(database: Database, slot: u32, e: usize): usize {
     return e;
   }
   if (encoding != Encoding.Int) return e;
+  beforeQuietWrite(database, slot, e);
   view(e, 0);
   const length = View.length;
   const made = reshape(e, ValueType.String, Encoding.InlineRaw, expiryOf(e), length, 0);
@@ -162,10 +164,12 @@ export function ownRaw(database: Database, slot: u32, e: usize, spare: u32): usi
     if (<usize>length + spare + RAW_HEADER <= usableSize(raw)) return raw;
     const size = <usize>length + spare + RAW_HEADER;
     if (!canAllocate(size)) return 0;
+    beforeQuietWrite(database, slot, e);
     const grown = resize(raw, <usize>length + RAW_HEADER, size);
     store<usize>(Entry.payload(e), grown);
     return grown;
   }
+  beforeQuietWrite(database, slot, e);
   const length = Entry.inlineLength(e);
   const raw = alloc(<usize>length + spare + RAW_HEADER);
   store<u32>(raw, length);

@@ -1,7 +1,7 @@
 /**
  * Interest in keys: what must happen before a key changes. A slot with no interest costs one load and one
  * branch. WATCH is served here, as a client's own pipelined write must already count; snapshots hang in through
- * `onSnapshotWrite`; everything else reads the key-event region after the call.
+ * `onSnapshotWrite`, for entries that they have not saved; everything else reads the key-event region after the call.
  */
 import { ClientFlag, Interest } from "../abi";
 import { bytesEqual, copyBytes } from "../base/bytes";
@@ -10,6 +10,7 @@ import { client, now, setClient } from "../base/frame";
 import { alloc, free } from "../base/memory";
 import { Database, databaseAt, databaseExists, find, SLOT_COUNT } from "./database";
 import { Entry } from "./entry";
+import { isSaved } from "./saved";
 
 /*
  *  WatchedKey, 32 bytes, followed by the key: in the slot's list and in the client's
@@ -35,40 +36,65 @@ class WatchedKey {
 }
 if (offsetof<WatchedKey>() != 32) ERROR("WatchedKey must be 32 bytes");
 
-/** Saves a slot that the running snapshot has not reached yet. Set by the snapshot while it runs. */
-let snapshotHook: (database: Database, slot: u32) => void = ignoreWrite;
+/** Saves an entry that the running snapshot has not saved yet. Set by the snapshot. */
+let saveHook: (database: Database, e: usize) => void = ignoreChange;
+/** As `saveHook` for an entry that is to go; true: it is the snapshot's from now on. */
+let keepHook: (database: Database, e: usize) => bool = ignoreRemoval;
 
-function ignoreWrite(_database: Database, _slot: u32): void {}
+function ignoreChange(_database: Database, _e: usize): void {}
 
-export function onSnapshotWrite(hook: (database: Database, slot: u32) => void): void {
-  snapshotHook = hook;
+function ignoreRemoval(_database: Database, _e: usize): bool {
+  return false;
 }
 
-/** To be called before a key of the slot changes; `removal`: the key is deleted because it expired. */
-export function beforeWrite(
-  database: Database,
-  slot: u32,
-  key: usize,
-  length: u32,
-  removal: bool,
+export function onSnapshotWrite(
+  save: (database: Database, e: usize) => void,
+  keep: (database: Database, e: usize) => bool,
 ): void {
-  const table = database.table(slot);
-  const interest = table.interest;
+  saveHook = save;
+  keepHook = keep;
+}
+
+/** To be called before an entry changes in place. */
+export function beforeChange(database: Database, slot: u32, e: usize): void {
+  const interest = database.table(slot).interest;
   if (interest == 0) return;
-  if ((interest & Interest.Snapshot) != 0) {
-    table.interest = interest & ~(<u32>Interest.Snapshot);
-    snapshotHook(database, slot);
+  if ((interest & Interest.Snapshot) != 0 && !isSaved(database, slot, e)) saveHook(database, e);
+  if ((interest & Interest.Watch) != 0) {
+    touchWatched(database.factsOf(slot).watchers, Entry.keyPtr(e), Entry.keyLength(e), false);
   }
-  if ((interest & Interest.Watch) != 0)
-    touchWatched(database.factsOf(slot).watchers, key, length, removal);
+}
+
+/** To be called before a key that is not there is added. */
+export function beforeAddition(database: Database, slot: u32, key: usize, length: u32): void {
+  if ((database.table(slot).interest & Interest.Watch) == 0) return;
+  touchWatched(database.factsOf(slot).watchers, key, length, false);
+}
+
+/**
+ * To be called before an entry is taken out and freed; `expired`: because its time was over. True: a running snapshot
+ * keeps it, and frees it when it is saved.
+ */
+export function beforeRemoval(database: Database, slot: u32, e: usize, expired: bool): bool {
+  const interest = database.table(slot).interest;
+  if (interest == 0) return false;
+  if ((interest & Interest.Watch) != 0) {
+    touchWatched(database.factsOf(slot).watchers, Entry.keyPtr(e), Entry.keyLength(e), expired);
+  }
+  if ((interest & Interest.Snapshot) == 0 || isSaved(database, slot, e)) return false;
+  return keepHook(database, e);
 }
 
 /** To be called before a change that WATCH does not count: a running snapshot still wants the value as it was. */
-export function beforeQuietWrite(database: Database, slot: u32): void {
-  const table = database.table(slot);
-  if ((table.interest & Interest.Snapshot) == 0) return;
-  table.interest &= ~(<u32>Interest.Snapshot);
-  snapshotHook(database, slot);
+export function beforeQuietWrite(database: Database, slot: u32, e: usize): void {
+  if ((database.table(slot).interest & Interest.Snapshot) == 0) return;
+  if (!isSaved(database, slot, e)) saveHook(database, e);
+}
+
+/** As `beforeQuietWrite` for a key that is there. */
+export function beforeQuietWriteTo(database: Database, slot: u32, key: usize, length: u32): void {
+  if ((database.table(slot).interest & Interest.Snapshot) == 0) return;
+  beforeQuietWrite(database, slot, find(database, slot, key, length));
 }
 
 function touchWatched(first: usize, key: usize, length: u32, removal: bool): void {

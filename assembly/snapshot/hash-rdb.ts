@@ -26,7 +26,7 @@ import {
 } from "../structures/hash-packed";
 import { FieldRecord, newRecord, RECORD_FIELD } from "../structures/hash-record";
 import { ExpiringTable } from "../structures/hash-table";
-import { hashCount, hashFreeSome, hashNextExpiry } from "../structures/hash-value";
+import { dictOf, hashCount, hashFreeSome, hashNextExpiry } from "../structures/hash-value";
 import {
   lpAppend,
   lpBytes,
@@ -45,6 +45,7 @@ import { Loading } from "./loading-state";
 import { RdbType } from "./rdb-format";
 import { RdbReader, Text } from "./rdb-read";
 import { RdbWriter } from "./rdb-write";
+import { Pace, SaveCursor } from "./save-cursor";
 import { listpackOfZiplist } from "./ziplist";
 
 // Writing. Commands may be half done: nothing here uses the state that they use but `Lp`, which they read again.
@@ -69,12 +70,72 @@ function anyExpires(encoding: u32, ptr: usize): bool {
   return hashNextExpiry(encoding, ptr) != i64.MAX_VALUE;
 }
 
-/** Writes the value with `RdbWriter`. */
-export function saveHash(encoding: u32, ptr: usize): void {
-  if (encoding == <u32>Encoding.Listpack) saveListpack(ptr, 2);
-  else if (encoding == <u32>Encoding.ListpackEx) saveExpiringListpack(ptr);
-  else if (encoding == <u32>Encoding.HashTableEx) saveExpiringTable(ExpiringTable.at(ptr));
-  else saveRecords(ptr, 0);
+/** Steps of saving a table. */
+enum Saving {
+  Begin = 0,
+  /** Of fields that expire: which is the first to. */
+  Soonest = 1,
+  Fields = 2,
+}
+
+/** Goes on writing the value with `RdbWriter`; see `SaveCursor`. */
+export function saveHash(cursor: SaveCursor): bool {
+  if (cursor.encoding == <u32>Encoding.Listpack) {
+    saveListpack(cursor.ptr, 2);
+    return true;
+  }
+  if (cursor.encoding == <u32>Encoding.ListpackEx) {
+    saveExpiringListpack(cursor.ptr);
+    return true;
+  }
+  const dict = dictOf(cursor.encoding, cursor.ptr);
+  if (cursor.step == Saving.Begin) {
+    const expiring = cursor.encoding == <u32>Encoding.HashTableEx;
+    if (expiring && ExpiringTable.at(cursor.ptr).expiring > 0) {
+      cursor.step = Saving.Soonest;
+      cursor.soonest = i64.MAX_VALUE;
+    } else beginFields(cursor, dict);
+  }
+  if (cursor.step == Saving.Soonest && !seekSoonest(cursor, dict)) return false;
+  return saveFields(cursor, dict);
+}
+
+function seekSoonest(cursor: SaveCursor, dict: usize): bool {
+  while (true) {
+    const record = dictNext(dict, cursor.at);
+    if (record == 0) break;
+    cursor.at = Dict.at;
+    if (FieldRecord.expires(record)) {
+      cursor.soonest = min(cursor.soonest, FieldRecord.expireAt(record));
+    }
+    if (Pace.isOver()) return false;
+  }
+  RdbWriter.u64(<u64>cursor.soonest);
+  beginFields(cursor, dict);
+  return true;
+}
+
+function beginFields(cursor: SaveCursor, dict: usize): void {
+  cursor.step = Saving.Fields;
+  cursor.at = 0;
+  RdbWriter.length(hashCount(Encoding.HashTable, dict));
+}
+
+/** All fields with their values; where any expires, each with its expiry in front. */
+function saveFields(cursor: SaveCursor, dict: usize): bool {
+  const soonest = cursor.soonest;
+  while (true) {
+    const record = dictNext(dict, cursor.at);
+    if (record == 0) return true;
+    cursor.at = Dict.at;
+    if (soonest != 0) {
+      const at = FieldRecord.expireAt(record);
+      wideLength(at == 0 ? 0 : <u64>(at - soonest) + 1);
+    }
+    RdbWriter.string(FieldRecord.fieldPtr(record), FieldRecord.fieldLength(record));
+    RdbWriter.string(FieldRecord.valuePtr(record), FieldRecord.valueLength(record));
+    if (Pace.isOver()) return false;
+  }
 }
 
 /** Writes a listpack with all its names written out. */
@@ -107,33 +168,6 @@ function saveExpiringListpack(lp: usize): void {
       p = lpNext(lp, p);
     }
     p = lpNext(lp, p);
-  }
-}
-
-function saveExpiringTable(table: ExpiringTable): void {
-  let soonest: i64 = 0;
-  if (table.expiring > 0) {
-    soonest = i64.MAX_VALUE;
-    let record = dictNext(table.dict, 0);
-    for (; record != 0; record = dictNext(table.dict, Dict.at)) {
-      if (FieldRecord.expires(record)) soonest = min(soonest, FieldRecord.expireAt(record));
-    }
-    RdbWriter.u64(<u64>soonest);
-  }
-  saveRecords(table.dict, soonest);
-}
-
-/** All fields with their values; `soonest` != 0: each with its expiry in front. */
-function saveRecords(dict: usize, soonest: i64): void {
-  RdbWriter.length(hashCount(Encoding.HashTable, dict));
-  let record = dictNext(dict, 0);
-  for (; record != 0; record = dictNext(dict, Dict.at)) {
-    if (soonest != 0) {
-      const at = FieldRecord.expireAt(record);
-      wideLength(at == 0 ? 0 : <u64>(at - soonest) + 1);
-    }
-    RdbWriter.string(FieldRecord.fieldPtr(record), FieldRecord.fieldLength(record));
-    RdbWriter.string(FieldRecord.valuePtr(record), FieldRecord.valueLength(record));
   }
 }
 

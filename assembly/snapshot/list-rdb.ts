@@ -10,6 +10,7 @@ import { Loading } from "./loading-state";
 import { RdbType } from "./rdb-format";
 import { RdbReader, Text } from "./rdb-read";
 import { RdbWriter } from "./rdb-write";
+import { Pace, SaveCursor } from "./save-cursor";
 import { listpackOfZiplist } from "./ziplist";
 
 /** What a node of QUICKLIST_2 holds: one element, or a listpack of them. */
@@ -23,16 +24,24 @@ export function listRdbType(_encoding: u32, _ptr: usize): u32 {
   return RdbType.ListQuicklist2;
 }
 
-/** Writes the value with `RdbWriter`. */
-export function saveList(_encoding: u32, ptr: usize): void {
-  let nodes: u32 = 0;
-  for (let at = Quicklist.at(ptr).head; at != 0; at = QuickNode.at(at).next) nodes++;
-  RdbWriter.length(nodes);
-  for (let at = Quicklist.at(ptr).head; at != 0; at = QuickNode.at(at).next) {
-    const node = QuickNode.at(at);
+/** Goes on writing the value with `RdbWriter`; see `SaveCursor`. */
+export function saveList(cursor: SaveCursor): bool {
+  if (cursor.step == 0) {
+    cursor.step = 1;
+    const head = Quicklist.at(cursor.ptr).head;
+    let nodes: u32 = 0;
+    for (let at = head; at != 0; at = QuickNode.at(at).next) nodes++;
+    RdbWriter.length(nodes);
+    cursor.node = head;
+  }
+  while (cursor.node != 0) {
+    const node = QuickNode.at(cursor.node);
+    cursor.node = node.next;
     RdbWriter.length(node.plain ? Container.Plain : Container.Packed);
     RdbWriter.string(node.plain ? node.listpack : packed(node), node.bytes);
+    if (Pace.isOver()) return false;
   }
+  return true;
 }
 
 /** Begins to read a value of the RDB type: see `Loading` in loading.ts. */

@@ -17,7 +17,7 @@ import {
   insertSearched,
 } from "../keyspace/database";
 import { freeEntry } from "../keyspace/entry";
-import { beforeWrite } from "../keyspace/watch";
+import { beforeAddition } from "../keyspace/watch";
 import { keySlot } from "../protocol/crc16";
 import { Setting } from "../settings";
 import { crc64 } from "./crc64";
@@ -306,7 +306,7 @@ function insert(target: Database, key: usize, length: u32, e: usize): bool {
     freeEntry(e);
     return refuse(reason);
   }
-  if (table.interest != 0) beforeWrite(target, slot, key, length, false);
+  if (table.interest != 0) beforeAddition(target, slot, key, length);
   insertSearched(target, slot, e);
   keys++;
   return true;

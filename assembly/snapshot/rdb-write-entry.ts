@@ -9,14 +9,22 @@ import { hashRdbType, saveHash } from "./hash-rdb";
 import { listRdbType, saveList } from "./list-rdb";
 import { Opcode, RdbType } from "./rdb-format";
 import { RdbWriter } from "./rdb-write";
+import { Pace, SaveCursor } from "./save-cursor";
 import { saveSet, setRdbType } from "./set-rdb";
 import { saveSortedSet, sortedSetRdbType } from "./sorted-set-rdb";
 import { saveStream, streamRdbType } from "./stream-rdb";
 
+const PIECE_BYTES: u32 = 65536;
 const integerText: usize = memory.data(32, 16);
 
-/** Key and value with what belongs to them: expiry, and idle time or frequency where the policy uses it. */
+/** Key and value with what belongs to them, in one go. */
 export function writeRecord(e: usize): void {
+  writeHeader(e);
+  writeValue(e);
+}
+
+/** What stands before the value: expiry, idle time or frequency where the policy uses it, type and key. */
+export function writeHeader(e: usize): void {
   if (Entry.expires(e)) {
     RdbWriter.byte(Opcode.ExpireTimeMs);
     RdbWriter.u64(<u64>Entry.expireAt(e));
@@ -31,33 +39,56 @@ export function writeRecord(e: usize): void {
   }
   RdbWriter.byte(rdbType(e));
   RdbWriter.string(Entry.keyPtr(e), Entry.keyLength(e));
-  writeValue(e);
 }
+
+const wholeCursor: usize = memory.data(64, 16);
 
 /** The value alone: what follows the key in a file and the type in a DUMP payload. */
 export function writeValue(e: usize): void {
-  switch (Entry.type(e)) {
-    case ValueType.String:
-      writeStringValue(e);
-      return;
-    case ValueType.List:
-      saveList(Entry.encoding(e), Entry.pointer(e));
-      return;
-    case ValueType.Set:
-      saveSet(Entry.encoding(e), Entry.pointer(e));
-      return;
-    case ValueType.SortedSet:
-      saveSortedSet(Entry.encoding(e), Entry.pointer(e));
-      return;
-    case ValueType.Hash:
-      saveHash(Entry.encoding(e), Entry.pointer(e));
-      return;
-    case ValueType.Stream:
-      saveStream(Entry.encoding(e), Entry.pointer(e));
-      return;
-    default:
-      unreachable();
+  if (Entry.type(e) == ValueType.String) {
+    writeStringValue(e);
+    return;
   }
+  const cursor = SaveCursor.at(wholeCursor);
+  cursor.begin(Entry.type(e), Entry.encoding(e), Entry.pointer(e));
+  Pace.free();
+  while (!writeSome(cursor) && !RdbWriter.failed);
+}
+
+/** Goes on with a value; true: all of it is written. */
+export function writeSome(cursor: SaveCursor): bool {
+  switch (cursor.type) {
+    case ValueType.String:
+      return writeStringSome(cursor);
+    case ValueType.List:
+      return saveList(cursor);
+    case ValueType.Set:
+      return saveSet(cursor);
+    case ValueType.SortedSet:
+      return saveSortedSet(cursor);
+    case ValueType.Hash:
+      return saveHash(cursor);
+    case ValueType.Stream:
+      return saveStream(cursor);
+    default:
+      return unreachable();
+  }
+}
+
+/** A long string in pieces, as it stands. */
+function writeStringSome(cursor: SaveCursor): bool {
+  const length = load<u32>(cursor.ptr);
+  if (cursor.step == 0) {
+    cursor.step = 1;
+    RdbWriter.length(length);
+  }
+  while (cursor.index < length) {
+    const piece = min(length - cursor.index, PIECE_BYTES);
+    RdbWriter.bytes(cursor.ptr + RAW_HEADER + cursor.index, piece);
+    cursor.index += piece;
+    if (Pace.isOver()) return false;
+  }
+  return true;
 }
 
 /** The type byte that announces the value of an entry. */

@@ -26,22 +26,29 @@ import { Loading } from "./loading-state";
 import { RdbType } from "./rdb-format";
 import { RdbReader, Text } from "./rdb-read";
 import { RdbWriter } from "./rdb-write";
+import { Pace, SaveCursor } from "./save-cursor";
 
 export function setRdbType(encoding: u32, _ptr: usize): u32 {
   return encoding == <u32>Encoding.IntSet ? RdbType.SetIntset : RdbType.Set;
 }
 
-export function saveSet(encoding: u32, ptr: usize): void {
-  if (encoding == <u32>Encoding.IntSet) {
+/** Goes on writing the value with `RdbWriter`; see `SaveCursor`. */
+export function saveSet(cursor: SaveCursor): bool {
+  const ptr = cursor.ptr;
+  if (cursor.encoding == <u32>Encoding.IntSet) {
     RdbWriter.string(ptr, <u32>IntSet.bytes(ptr));
-    return;
+    return true;
   }
-  RdbWriter.length(setCount(encoding, ptr));
-  let record = dictNext(ptr, 0);
-  while (record != 0) {
-    const next = Dict.at;
+  if (cursor.step == 0) {
+    cursor.step = 1;
+    RdbWriter.length(setCount(cursor.encoding, ptr));
+  }
+  while (true) {
+    const record = dictNext(ptr, cursor.at);
+    if (record == 0) return true;
+    cursor.at = Dict.at;
     RdbWriter.string(record + MEMBER_HEADER, load<u32>(record));
-    record = dictNext(ptr, next);
+    if (Pace.isOver()) return false;
   }
 }
 

@@ -1,92 +1,72 @@
 /**
- * Forkless snapshot: the whole data set as it was at `snapshotBegin`, as an RDB file, made slot by slot between
+ * Forkless snapshot: the whole data set as it was at `snapshotBegin`, as an RDB file, made in slices between
  * event-loop turns.
  *
- * At the start every slot that holds keys is marked with `Interest.Snapshot`. `snapshotNext` goes through the marked
- * slots in order, saves each and takes its mark away. A write to a slot that is still marked first saves the slot
- * (`saveBeforeWrite`), so that what is saved is always the state at the start; new keys in unmarked slots are never
- * looked at. Nothing is copied ahead of time, and a turn costs at most one slot more than its budget.
+ * At the start every slot that holds keys is marked. `snapshotNext` goes through them, key by key, and inside big values
+ * member by member (`snapshot-hand.ts`); `saving.ts` knows what it has saved. An entry that is to change and is not saved yet
+ * is saved first (`saveBeforeChange`), so that what is saved is always the state at the start. Nothing is copied ahead
+ * of time.
  *
  * Databases are remembered by address: SWAPDB moves them and FLUSHALL detaches them, but `holdGarbage` keeps a
- * detached one until the end. Slots saved out of order may need another SELECTDB; RDB allows any number of them.
+ * detached one until the end. Entries saved out of order may need another SELECTDB; RDB allows any number of them.
  *
- * The bytes gather in a stream of their own until the host takes them out. When it cannot grow, the snapshot fails
+ * The bytes gather until the host takes them out (`snapshot-output.ts`). When memory is short, the snapshot fails
  * and gives its memory back; the command that ran into it goes on.
  */
 import { Frame, Interest, ValueType } from "../abi";
 import {
   Arg,
   argc,
-  ByteStream,
   publish,
   Settings,
   scratchPointer,
   setFrame,
   setNow,
+  setOwnGate,
 } from "../base/frame";
-import { alloc, canAllocate, free } from "../base/memory";
-import {
-  countDatabases,
-  Database,
-  databaseAt,
-  databaseExists,
-  SLOT_COUNT,
-} from "../keyspace/database";
+import { canAllocate } from "../base/memory";
+import { Database, SLOT_COUNT } from "../keyspace/database";
 import { Entry } from "../keyspace/entry";
 import { holdGarbage, onDatabaseGone } from "../keyspace/flush";
+import { isBig } from "../keyspace/saved";
+import { Saving } from "../keyspace/saving";
 import { stringLength } from "../keyspace/string-value";
-import { nextOccupied, SlotWalk } from "../keyspace/walk";
+import { SCAN_MAX, SlotWalk, scanBucket, scanNext } from "../keyspace/walk";
 import { onSnapshotWrite } from "../keyspace/watch";
-import { Setting } from "../settings";
-import { crc64 } from "./crc64";
+import { Gate, Setting } from "../settings";
+import { Dict } from "../structures/dict-layout";
+import { At } from "../structures/id-tree";
 import { Opcode } from "./rdb-format";
 import { RdbWriter } from "./rdb-write";
-import { writeRecord } from "./rdb-write-entry";
+import { Pace } from "./save-cursor";
+import { SavedDatabase, SavedDatabases } from "./saved-databases";
+import { Records } from "./snapshot-hand";
+import { SnapshotOutput } from "./snapshot-output";
 
-/*
- *  SavedDatabase, 20 bytes: a database that held keys at the start
- */
-@unmanaged
-class SavedDatabase {
-  database: usize;
-  index: u32;
-  keys: u32;
-  expires: u32;
-  /** 1 once its sizes were written. */
-  announced: u32;
-
-  @inline static at(position: u32): SavedDatabase {
-    return changetype<SavedDatabase>(list + <usize>position * SAVED_BYTES);
-  }
-}
-const SAVED_BYTES: usize = 20;
-if (offsetof<SavedDatabase>() != SAVED_BYTES) ERROR("SavedDatabase must be 20 bytes");
-
-const streamPointer: usize = memory.data(16, 16);
-/** Room that a command may count on although a slot is saved in the middle of it. */
+/** Room that a command may count on although something is saved in the middle of it. */
 const COMMAND_RESERVE: usize = 4 << 20;
 const ARGUMENTS_RESERVE_MAX: usize = 1 << 30;
+/** Elements that a slice may do for each byte of its budget, so that it ends where there is little to write. */
+const BYTES_PER_ELEMENT: u32 = 8;
+/** A slot whose table has so few buckets is saved in one step, in the order in which its keys lie. */
+const SMALL_TABLE: u32 = 64;
+/** Snapshots that may be given up, one after the other, until marks must be looked for: an entry has four bits. */
+const MARKS: u32 = 15;
 
 let running: bool = false;
 let failed: bool = false;
 /** End mark and checksum are written. */
 let finished: bool = false;
-let list: usize = 0;
-let listCount: u32 = 0;
 /** The database being walked, and the next slot of it to look at. */
 let position: u32 = 0;
 let nextSlot: u32 = 0;
-/** The database that the file stands in; -1: none was named yet. */
-let selected: i32 = -1;
-let checksum: u64 = 0;
-/** Bytes of the stream that the checksum has seen. */
-let summed: usize = 0;
+/** Elements that the slice may still do. */
+let fuel: u32 = 0;
+/** Snapshots since the last complete one that have left marks on entries. */
+let leftMarks: u32 = 0;
 
-class Region {
-  @inline static get stream(): ByteStream {
-    return changetype<ByteStream>(streamPointer);
-  }
-}
+const cells: usize = memory.data(4096 * 4, 16);
+if (SCAN_MAX != 4096) ERROR("cells must hold what scanBucket reports");
 
 /**
  * Starts a snapshot. `headerLength` bytes in the scratch region are the start of the file: signature, auxiliary
@@ -94,176 +74,192 @@ class Region {
  */
 export function snapshotBegin(headerLength: u32, nowMs: f64): i32 {
   if (running) return 0;
-  const listBytes = <usize>countDatabases() * SAVED_BYTES;
-  if (!canAllocate(listBytes + <usize>headerLength)) return 0;
+  if (!canAllocate(SavedDatabases.bytes() + <usize>headerLength)) return 0;
   setNow(<i64>nowMs);
-  list = alloc(listBytes);
-  listCount = 0;
-  for (let index: u32 = 0; index < countDatabases(); index++) {
-    if (!databaseExists(index)) continue;
-    const database = databaseAt(index);
-    if (database.keys > 0) addDatabase(database);
-  }
+  SavedDatabases.begin();
   running = true;
   failed = false;
   finished = false;
   position = 0;
   nextSlot = 0;
-  selected = -1;
-  checksum = 0;
-  summed = 0;
-  RdbWriter.begin(Region.stream);
+  if (leftMarks == MARKS) {
+    SavedDatabases.clearMarks();
+    leftMarks = 0;
+  }
+  Saving.mark = leftMarks + 1;
+  Saving.marked = false;
+  Saving.database = 0;
+  Records.begin();
+  SnapshotOutput.begin();
+  RdbWriter.begin(SnapshotOutput.main);
   RdbWriter.bytes(scratchPointer, headerLength);
   holdGarbage(true);
-  onSnapshotWrite(saveBeforeWrite);
+  onSnapshotWrite(saveBeforeChange, keepBeforeRemoval);
   onDatabaseGone(databaseGone);
+  setOwnGate(Gate.Saving, true);
   snapshotPeek();
   return 1;
 }
 
-function addDatabase(database: Database): void {
-  const saved = SavedDatabase.at(listCount);
-  listCount++;
-  saved.database = changetype<usize>(database);
-  saved.index = database.index;
-  saved.keys = database.keys;
-  saved.expires = database.expires;
-  saved.announced = 0;
-  let slot = nextOccupied(database, 0);
-  while (slot < SLOT_COUNT) {
-    database.table(slot).interest |= Interest.Snapshot;
-    slot = nextOccupied(database, slot + 1);
-  }
-}
-
 /**
- * Saves slots until about `budget` bytes wait to be taken, and shows them in the frame's output words. Answers 1
- * while more is to come, 0 when the file is complete, -1 when the snapshot has failed.
+ * Saves until about `budget` bytes wait to be taken, or as much is done; shows the first of them in the frame's output
+ * words. Answers 1 while more is to come, 0 when what is shown completes the file, -1 when the snapshot has failed.
  */
 export function snapshotNext(budget: u32): i32 {
   if (!running) return -1;
-  while (!failed && !finished && Region.stream.length < <usize>max<u32>(budget, 1)) {
-    if (position < listCount) advance();
-    else finish();
+  return produce(budget, <usize>max<u32>(budget, 1));
+}
+
+/** As `snapshotNext`, whatever waits already: somebody waits for a value to be saved. */
+export function snapshotHurry(budget: u32): i32 {
+  if (!running) return -1;
+  return produce(budget, SnapshotOutput.waiting + <usize>max<u32>(budget, 1));
+}
+
+function produce(budget: u32, until: usize): i32 {
+  fuel = max<u32>(budget / BYTES_PER_ELEMENT, 1);
+  while (!failed && !finished && fuel > 0 && SnapshotOutput.waiting < until) {
+    if (!step(until)) break;
   }
   snapshotPeek();
   if (failed) return -1;
   return finished ? 0 : 1;
 }
 
-/** Saves the next marked slot, or goes on to the next database. */
+/** False: nothing can be done before the host has taken what waits. */
+function step(until: usize): bool {
+  if (Records.pending) {
+    Pace.fuel = fuel;
+    const done = Records.goOn(fuel, until);
+    fuel = Pace.fuel - 1;
+    if (!done) fail();
+  } else if (position < SavedDatabases.count) advance();
+  else if (SnapshotOutput.hasBlocks) return false;
+  else finish();
+  return true;
+}
+
+// The walk.
+
+/** Saves the next keys of the slot in turn, or goes on to the next slot or database. */
 function advance(): void {
   const saved = SavedDatabase.at(position);
   const database = changetype<Database>(saved.database);
-  let slot = nextOccupied(database, nextSlot);
-  while (slot < SLOT_COUNT) {
-    const table = database.table(slot);
-    if ((table.interest & Interest.Snapshot) != 0) {
-      table.interest &= ~(<u32>Interest.Snapshot);
-      saveSlot(saved, database, slot);
-      nextSlot = slot + 1;
+  for (; nextSlot < SLOT_COUNT; nextSlot++) {
+    const table = database.table(nextSlot);
+    if ((table.interest & Interest.Snapshot) == 0) continue;
+    if (table.bucketCount != 0) {
+      saveKeys(saved, database);
       return;
     }
-    slot = nextOccupied(database, slot + 1);
+    table.interest &= ~(<u32>Interest.Snapshot);
   }
   position++;
   nextSlot = 0;
 }
 
-function saveSlot(saved: SavedDatabase, database: Database, slot: u32): void {
-  RdbWriter.begin(Region.stream);
-  select(saved);
-  SlotWalk.start(database.table(slot));
-  for (let e = SlotWalk.next(); e != 0 && !RdbWriter.failed; e = SlotWalk.next()) {
-    writeRecord(e);
+function saveKeys(saved: SavedDatabase, database: Database): void {
+  const table = database.table(nextSlot);
+  if (Saving.slot != nextSlot || Saving.database != changetype<usize>(database)) {
+    Saving.database = changetype<usize>(database);
+    Saving.slot = nextSlot;
+    Saving.hash = 0;
   }
-  if (RdbWriter.failed) fail();
-}
-
-/** Names the database where it is another one than before, and once its sizes: a hint for the reader's tables. */
-function select(saved: SavedDatabase): void {
-  if (selected == <i32>saved.index) return;
-  selected = <i32>saved.index;
-  RdbWriter.byte(Opcode.SelectDb);
-  RdbWriter.length(saved.index);
-  if (saved.announced != 0) return;
-  saved.announced = 1;
-  RdbWriter.byte(Opcode.ResizeDb);
-  RdbWriter.length(saved.keys);
-  RdbWriter.length(saved.expires);
+  let count: u32 = 0;
+  let next: u32 = 0;
+  if (Saving.hash == 0 && table.bucketCount <= SMALL_TABLE) {
+    SlotWalk.start(table);
+    for (let e = SlotWalk.next(); e != 0; e = SlotWalk.next()) {
+      store<usize>(cells + ((<usize>count) << 2), e);
+      count++;
+    }
+  } else {
+    count = scanBucket(table, Saving.hash, cells);
+    next = scanNext;
+  }
+  fuel -= min<u32>(fuel, count + 1);
+  for (let i: u32 = 0; i < count; i++) {
+    const e = load<usize>(cells + ((<usize>i) << 2));
+    if (Entry.mark(e) == Saving.mark || !isBig(e)) continue;
+    if (!Records.take(e, position)) fail();
+    return;
+  }
+  Records.open(false);
+  for (let i: u32 = 0; i < count && !RdbWriter.failed; i++) {
+    const e = load<usize>(cells + ((<usize>i) << 2));
+    const mark = Entry.mark(e);
+    if (mark != 0) Entry.setMark(e, 0);
+    if (mark == Saving.mark) continue;
+    Records.add(saved, e);
+  }
+  if (!Records.close(false)) {
+    fail();
+    return;
+  }
+  Saving.hash = next;
+  if (next != 0) return;
+  table.interest &= ~(<u32>Interest.Snapshot);
+  nextSlot++;
 }
 
 function finish(): void {
-  RdbWriter.begin(Region.stream);
+  RdbWriter.begin(SnapshotOutput.main);
   RdbWriter.byte(Opcode.Eof);
-  if (!RdbWriter.failed) sumUp();
-  RdbWriter.u64(Settings.on(Setting.RdbChecksum) ? checksum : 0);
+  if (!RdbWriter.failed) SnapshotOutput.end();
+  RdbWriter.u64(Settings.on(Setting.RdbChecksum) ? SnapshotOutput.checksum : 0);
   finished = true;
   if (RdbWriter.failed) fail();
 }
 
-/** Brings the checksum up to the end of the stream. */
-function sumUp(): void {
-  const stream = Region.stream;
-  checksum = crc64(checksum, stream.base + summed, <i32>(stream.length - summed));
-  summed = stream.length;
-}
+// Writes in between.
 
-/** The snapshot cannot go on; its memory goes back at once, as somebody is short of it. */
-function fail(): void {
-  failed = true;
-  dropStream();
-}
-
-function dropStream(): void {
-  const stream = Region.stream;
-  free(stream.base);
-  stream.base = 0;
-  stream.length = 0;
-  stream.capacity = 0;
-  summed = 0;
-}
-
-/** Called before a key of a marked slot changes; the mark is gone already. The walk of others is left as it was. */
-function saveBeforeWrite(database: Database, slot: u32): void {
+/** Called before an entry changes that is not saved. What the command in hand iterates over is left as it was. */
+function saveBeforeChange(database: Database, e: usize): void {
   if (!running || failed) return;
-  const buckets = SlotWalk.buckets;
-  const bucketCount = SlotWalk.bucketCount;
-  const index = SlotWalk.index;
-  const bits = SlotWalk.bits;
-  const rest = SlotWalk.rest;
-  for (let each: u32 = 0; each < listCount; each++) {
-    const saved = SavedDatabase.at(each);
-    if (saved.database != changetype<usize>(database)) continue;
-    saveSlot(saved, database, slot);
-    break;
-  }
+  const at = Dict.at;
+  const leaf = At.leaf;
+  const index = At.index;
+  if (!Records.addNow(database, e)) fail();
   // The command has asked for its memory already: what it may need must still be there.
-  if (!failed && !canAllocate(commandReserve(database, slot))) fail();
-  SlotWalk.buckets = buckets;
-  SlotWalk.bucketCount = bucketCount;
-  SlotWalk.index = index;
-  SlotWalk.bits = bits;
-  SlotWalk.rest = rest;
+  if (!failed && !canAllocate(commandReserve(e))) fail();
+  Dict.at = at;
+  At.leaf = leaf;
+  At.index = index;
 }
 
-/** What the command in hand may be about to allocate: a copy of a value of the slot, and its arguments twice. */
-function commandReserve(database: Database, slot: u32): usize {
-  let largest: usize = 0;
-  SlotWalk.start(database.table(slot));
-  for (let e = SlotWalk.next(); e != 0; e = SlotWalk.next()) {
-    if (Entry.type(e) == ValueType.String) largest = max<usize>(largest, stringLength(e));
-  }
+/** Called before an entry is deleted that is not saved. True: the entry is kept, and freed when it is saved. */
+function keepBeforeRemoval(database: Database, e: usize): bool {
+  if (!running || failed) return false;
+  if ((Records.isInHand(e) || isBig(e)) && Records.keep(database, e)) return true;
+  saveBeforeChange(database, e);
+  return false;
+}
+
+/** What the command in hand may be about to allocate: a copy of the value, and its arguments twice. */
+function commandReserve(e: usize): usize {
+  const length: u32 = Entry.type(e) == ValueType.String ? stringLength(e) : 0;
   let given: usize = 0;
   for (let i: u32 = 1; i < argc && given < ARGUMENTS_RESERVE_MAX; i++) {
     given += min<usize>((<usize>Arg.length(i)) << 1, ARGUMENTS_RESERVE_MAX);
   }
-  return COMMAND_RESERVE + largest + min<usize>(given, ARGUMENTS_RESERVE_MAX);
+  return COMMAND_RESERVE + length + min<usize>(given, ARGUMENTS_RESERVE_MAX);
+}
+
+/** Somebody waits until the big value of an entry that is not saved may change. False: it may, nobody will save it. */
+export function awaitSaved(database: Database, e: usize): bool {
+  if (!running || failed) return false;
+  Records.awaitSaved(database, e);
+  return true;
+}
+
+/** Whether somebody waits. */
+export function snapshotAwaited(): i32 {
+  return Records.isAwaited ? 1 : 0;
 }
 
 /** A flushed database is freed although garbage is held (too much of it, or no memory): is it still needed? */
 function databaseGone(database: Database): void {
-  for (let each: u32 = 0; each < listCount; each++) {
+  for (let each: u32 = 0; each < SavedDatabases.count; each++) {
     if (SavedDatabase.at(each).database != changetype<usize>(database)) continue;
     if (running && !finished && !failed && each >= position) fail();
     // The marks of a database that is no more need no clearing.
@@ -271,39 +267,43 @@ function databaseGone(database: Database): void {
   }
 }
 
-/** Shows what waits to be taken in the frame's output words: also what writes have added since `snapshotNext`. */
+/**
+ * Shows what waits to be taken, or the first part of it, in the frame's output words: also what writes have added since
+ * `snapshotNext`.
+ */
 export function snapshotPeek(): u32 {
   publish();
-  const stream = Region.stream;
-  setFrame(Frame.OutputPtr, <u32>stream.base);
-  setFrame(Frame.OutputLength, <u32>stream.length);
-  return <u32>stream.length;
+  setFrame(Frame.OutputPtr, <u32>SnapshotOutput.base);
+  setFrame(Frame.OutputLength, <u32>SnapshotOutput.length);
+  return <u32>SnapshotOutput.length;
 }
 
 /** The host has taken the bytes it saw. */
 export function snapshotTaken(): void {
-  if (running && !failed && !finished) sumUp();
-  Region.stream.clear();
-  summed = 0;
+  SnapshotOutput.taken();
   publish();
+}
+
+/** The snapshot cannot go on; its memory goes back at once, as somebody is short of it. */
+function fail(): void {
+  failed = true;
+  Records.drop();
+  SnapshotOutput.drop();
 }
 
 /** Ends the snapshot, complete or not: clears the marks that are left and lets flushed databases go. */
 export function snapshotEnd(): void {
   if (!running) return;
   running = false;
-  for (let each: u32 = 0; each < listCount; each++) {
-    const ptr = SavedDatabase.at(each).database;
-    if (ptr == 0) continue;
-    const database = changetype<Database>(ptr);
-    for (let slot: u32 = 0; slot < SLOT_COUNT; slot++) {
-      database.table(slot).interest &= ~(<u32>Interest.Snapshot);
-    }
-  }
-  free(list);
-  list = 0;
-  listCount = 0;
-  dropStream();
+  Records.drop();
+  SnapshotOutput.drop();
+  SavedDatabases.end();
+  // The walk has taken off all marks, also old ones, where it came to its end.
+  if (finished && !failed) leftMarks = 0;
+  else if (Saving.marked) leftMarks++;
+  Saving.mark = 0;
+  Saving.database = 0;
+  setOwnGate(Gate.Saving, false);
   holdGarbage(false);
   publish();
 }

@@ -39,6 +39,7 @@ import { Loading } from "./loading-state";
 import { RdbType } from "./rdb-format";
 import { RdbReader, Text } from "./rdb-read";
 import { RdbWriter } from "./rdb-write";
+import { Pace, SaveCursor } from "./save-cursor";
 import { listpackOfZiplist } from "./ziplist";
 
 /** The type byte that announces the value. */
@@ -46,21 +47,38 @@ export function sortedSetRdbType(encoding: u32, _ptr: usize): u32 {
   return encoding == <u32>Encoding.Listpack ? RdbType.ZSetListpack : RdbType.ZSet2;
 }
 
-/** Writes the value with `RdbWriter`: a big one from its end, so that loading it always adds in front. */
-export function saveSortedSet(encoding: u32, ptr: usize): void {
-  if (encoding == <u32>Encoding.Listpack) {
-    savePack(ptr);
-    return;
+/**
+ * Goes on writing the value with `RdbWriter` (see `SaveCursor`): a big one from its end, so that loading it always adds
+ * in front.
+ */
+export function saveSortedSet(cursor: SaveCursor): bool {
+  if (cursor.encoding == <u32>Encoding.Listpack) {
+    savePack(cursor.ptr);
+    return true;
   }
-  const set = OrderedSet.at(ptr);
-  RdbWriter.length(set.count);
-  for (let leaf = lastLeaf(set); leaf != 0; leaf = leafBefore(leaf)) {
-    for (let i = leafCount(leaf); i > 0; i--) {
-      const record = recordAt(leaf, i - 1);
+  if (cursor.step == 0) {
+    cursor.step = 1;
+    const set = OrderedSet.at(cursor.ptr);
+    RdbWriter.length(set.count);
+    cursor.node = lastLeaf(set);
+    cursor.index = cursor.node == 0 ? 0 : leafCount(cursor.node);
+  }
+  let leaf = cursor.node;
+  let index = cursor.index;
+  while (leaf != 0) {
+    while (index > 0) {
+      const record = recordAt(leaf, --index);
       RdbWriter.string(Record.member(record), Record.length(record));
       RdbWriter.u64(reinterpret<u64>(Record.score(record)));
+      if (!Pace.isOver()) continue;
+      cursor.node = leaf;
+      cursor.index = index;
+      return false;
     }
+    leaf = leafBefore(leaf);
+    if (leaf != 0) index = leafCount(leaf);
   }
+  return true;
 }
 
 function savePack(pack: usize): void {

@@ -36,6 +36,7 @@ import { Loading } from "./loading-state";
 import { RdbType } from "./rdb-format";
 import { RdbReader, Text } from "./rdb-read";
 import { RdbWriter } from "./rdb-write";
+import { Pace, SaveCursor } from "./save-cursor";
 
 const ID_BYTES: u32 = 16;
 /** Room for a record, its name's header and the nodes that two trees may need. */
@@ -61,49 +62,126 @@ function saveId(ms: u64, seq: u64): void {
   RdbWriter.length64(seq);
 }
 
-/** Writes the value with `RdbWriter`. */
-export function saveStream(_encoding: u32, ptr: usize): void {
-  const stream = Stream.at(ptr);
-  RdbWriter.length(stream.nodesCount);
-  for (let more = treeFirst(stream.nodes); more; more = treeNext()) {
-    packId(At.high, At.low);
-    RdbWriter.string(idBytes, ID_BYTES);
-    RdbWriter.string(At.value, <u32>lpBytes(At.value));
+/** What is written next. */
+enum Part {
+  Begin = 0,
+  Nodes = 1,
+  Facts = 2,
+  Group = 3,
+  Pending = 4,
+  Consumers = 5,
+  Consumer = 6,
+  Owned = 7,
+}
+
+/** Goes on writing the value with `RdbWriter`; see `SaveCursor`. */
+export function saveStream(cursor: SaveCursor): bool {
+  const stream = Stream.at(cursor.ptr);
+  const groups = Names.at(stream.names);
+  while (true) {
+    switch (cursor.step) {
+      case Part.Begin:
+        RdbWriter.length(stream.nodesCount);
+        enterTree(cursor, stream.nodes, Part.Nodes, Part.Facts);
+        break;
+      case Part.Nodes:
+        At.leaf = cursor.node;
+        At.index = cursor.index;
+        packId(At.high, At.low);
+        RdbWriter.string(idBytes, ID_BYTES);
+        RdbWriter.string(At.value, <u32>lpBytes(At.value));
+        stepInTree(cursor, Part.Facts);
+        break;
+      case Part.Facts:
+        saveFacts(stream, groups.count);
+        cursor.step = Part.Group;
+        break;
+      case Part.Group:
+        if (cursor.group == groups.count) return true;
+        saveGroup(cursor, Group.at(groups.item(cursor.group)));
+        break;
+      default:
+        saveOfGroup(cursor, Group.at(groups.item(cursor.group)));
+    }
+    if (Pace.isOver()) return false;
   }
+}
+
+/** Goes to the first cell of a tree, which `step` writes; where there is none, to what comes behind. */
+function enterTree(cursor: SaveCursor, tree: usize, step: Part, behind: Part): void {
+  const any = treeFirst(tree);
+  cursor.node = At.leaf;
+  cursor.index = At.index;
+  cursor.step = any ? step : behind;
+}
+
+/** Goes to the next cell; at the end of the tree, to what comes behind. */
+function stepInTree(cursor: SaveCursor, behind: Part): void {
+  At.leaf = cursor.node;
+  At.index = cursor.index;
+  if (!treeNext()) cursor.step = behind;
+  cursor.node = At.leaf;
+  cursor.index = At.index;
+}
+
+function saveFacts(stream: Stream, groupCount: u32): void {
   RdbWriter.length64(stream.length);
   saveId(stream.lastMs, stream.lastSeq);
   saveId(stream.firstMs, stream.firstSeq);
   saveId(stream.maxDeletedMs, stream.maxDeletedSeq);
   RdbWriter.length64(stream.entriesAdded);
-  const groups = Names.at(stream.names);
-  RdbWriter.length(groups.count);
-  for (let i: u32 = 0; i < groups.count; i++) saveGroup(Group.at(groups.item(i)));
+  RdbWriter.length(groupCount);
 }
 
-function saveGroup(group: Group): void {
+function saveGroup(cursor: SaveCursor, group: Group): void {
   RdbWriter.string(group.name, group.nameLength);
   saveId(group.lastMs, group.lastSeq);
   RdbWriter.length64(<u64>group.entriesRead);
   RdbWriter.length(group.pendingCount);
-  for (let more = treeFirst(group.pending); more; more = treeNext()) {
-    const nack = Nack.at(At.value);
-    packId(At.high, At.low);
-    RdbWriter.bytes(idBytes, ID_BYTES);
-    RdbWriter.u64(<u64>nack.deliveredAt);
-    RdbWriter.length64(nack.deliveries);
-  }
+  enterTree(cursor, group.pending, Part.Pending, Part.Consumers);
+}
+
+/** One step in the group in hand. */
+function saveOfGroup(cursor: SaveCursor, group: Group): void {
   const consumers = Names.at(group.names);
-  RdbWriter.length(consumers.count);
-  for (let i: u32 = 0; i < consumers.count; i++) {
-    const consumer = Consumer.at(consumers.item(i));
-    RdbWriter.string(consumer.name, consumer.nameLength);
-    RdbWriter.u64(<u64>consumer.seenTime);
-    RdbWriter.length(consumer.pendingCount);
-    for (let more = treeFirst(consumer.pending); more; more = treeNext()) {
+  At.leaf = cursor.node;
+  At.index = cursor.index;
+  switch (cursor.step) {
+    case Part.Pending: {
+      const nack = Nack.at(At.value);
       packId(At.high, At.low);
       RdbWriter.bytes(idBytes, ID_BYTES);
+      RdbWriter.u64(<u64>nack.deliveredAt);
+      RdbWriter.length64(nack.deliveries);
+      stepInTree(cursor, Part.Consumers);
+      return;
     }
+    case Part.Consumers:
+      RdbWriter.length(consumers.count);
+      cursor.consumer = 0;
+      cursor.step = Part.Consumer;
+      return;
+    case Part.Consumer:
+      if (cursor.consumer == consumers.count) {
+        cursor.group++;
+        cursor.step = Part.Group;
+      } else saveConsumer(cursor, Consumer.at(consumers.item(cursor.consumer++)));
+      return;
+    case Part.Owned:
+      packId(At.high, At.low);
+      RdbWriter.bytes(idBytes, ID_BYTES);
+      stepInTree(cursor, Part.Consumer);
+      return;
+    default:
+      unreachable();
   }
+}
+
+function saveConsumer(cursor: SaveCursor, consumer: Consumer): void {
+  RdbWriter.string(consumer.name, consumer.nameLength);
+  RdbWriter.u64(<u64>consumer.seenTime);
+  RdbWriter.length(consumer.pendingCount);
+  enterTree(cursor, consumer.pending, Part.Owned, Part.Consumer);
 }
 
 // Reading. One step reads a listpack, a delivery, or what stands in front of a list.

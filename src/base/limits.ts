@@ -50,6 +50,8 @@ export const errorCodesMax = 128;
 /** One step of a snapshot encodes about this many bytes, and steps go on for so many milliseconds. */
 export const snapshotSliceBytes = 64 * 1024;
 export const snapshotSliceMs = 1;
+/** For so long while a client waits for a value to be saved. */
+export const snapshotAwaitedSliceMs = 4;
 
 /** A replica's connection is given no more of a snapshot while it holds this many unsent bytes. */
 export const snapshotAheadBytesMax = 1024 * 1024;

@@ -120,6 +120,10 @@ export interface EngineExports {
    */
   snapshotNext(budget: number): number;
   /** Shows what waits as the output region, also what writes have added since. Answers its length. */
+  /** As `snapshotNext`, whatever waits. */
+  snapshotHurry(budget: number): number;
+  /** 1: a client waits for a value to be saved. */
+  snapshotAwaited(): number;
   snapshotPeek(): number;
   snapshotTaken(): void;
   snapshotEnd(): void;

@@ -28,13 +28,26 @@ export class Snapshot {
   }
 
   /**
-   * Encodes until about `budget` bytes wait; `view` shows them. True while more is to come; false when the
-   * image is complete or, as `failed` tells, lost.
+   * Encodes until about `budget` bytes wait; `view` shows them, or the first of them. True while more is to come; false
+   * when the image is complete or, as `failed` tells, lost.
    */
   next(budget: number): boolean {
-    const outcome = this.modules.wasm.snapshotNext(budget);
-    this.lost = outcome < 0;
-    return outcome === 1;
+    return this.outcome(this.modules.wasm.snapshotNext(budget));
+  }
+
+  /** As `next`, however much waits: for a client that waits until a value is saved. */
+  hurry(budget: number): boolean {
+    return this.outcome(this.modules.wasm.snapshotHurry(budget));
+  }
+
+  /** A client waits until a value is saved: its last call ended with `Yield.Paused`. */
+  get awaited(): boolean {
+    return this.modules.wasm.snapshotAwaited() === 1;
+  }
+
+  private outcome(code: number): boolean {
+    this.lost = code < 0;
+    return code === 1;
   }
 
   /** Memory ran out, for the last `next` or a write before it: end the snapshot, what was taken is useless. */
@@ -42,7 +55,7 @@ export class Snapshot {
     return this.lost;
   }
 
-  /** What waits to be taken, also what writes have added since `next`. Good until the next call. */
+  /** What is to be taken next, also what writes have added since `next`. Good until the next call. */
   view(): Uint8Array {
     this.modules.wasm.snapshotPeek();
     return this.modules.output.view();

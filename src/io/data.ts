@@ -21,7 +21,7 @@ export function openDataServices(node: Node): DataServices {
   const { engine, clock, log, system } = node.modules;
   const { soon } = system;
   const files = new DiskSnapshotFiles();
-  const snapshots = new Snapshots({ engine, clock, soon });
+  const snapshots = new Snapshots({ engine, clock, soon, onSaved: () => node.retryPaused() });
   const loader = new DatasetLoader({ engine, clock, log, soon });
   const replication = new NodeReplication(node, {
     io: { soon, connect: (host, port, events) => new PrimaryConnection(host, port, events) },

@@ -183,6 +183,8 @@ export interface PersistenceHooks {
   readonly facts: PersistenceFacts;
   /** Ten times a second. */
   cron(nowMs: number): void;
+  /** A client waits until the running snapshot has saved a value. */
+  hurry(): void;
 }
 
 export const noPersistence: PersistenceFacts = {

@@ -107,7 +107,11 @@ export class Node implements Surroundings {
   readonly cron: Cron;
   private readonly execution: Execution;
   /** What INFO persistence tells; replaced when there is persistence. */
-  persistence: PersistenceHooks = { facts: noPersistence, cron: () => undefined };
+  persistence: PersistenceHooks = {
+    facts: noPersistence,
+    cron: () => undefined,
+    hurry: () => undefined,
+  };
   /** Wall clock of the last successful snapshot (or of the start), milliseconds. */
   lastSaveMs: number;
   readonly runId: string;
@@ -203,16 +207,20 @@ export class Node implements Surroundings {
     const mode = this.pauses.current(nowMs);
     this.setGate(Gate.PauseAll, mode === "all");
     this.setGate(Gate.PauseWrites, mode === "write");
-    if (mode === "all") return;
-    // Those that still have to wait are paused anew by the engine.
+    if (mode !== "all") this.retryPaused();
+  }
+
+  /** Lets go of clients that the engine holds; those that still have to wait it holds anew. */
+  retryPaused(): void {
     const { paused } = this;
     this.paused = new Set();
     for (const client of paused) this.execution.unparkLater(client);
   }
 
-  /** The client's next command is held by a pause. */
+  /** The client's next command is held by a pause, or until a snapshot has saved what it is to change. */
   notePaused(client: Client): void {
     this.paused.add(client);
+    if (this.engine.snapshot.awaited) this.persistence.hurry();
   }
 
   // Clients.
@@ -247,12 +255,12 @@ export class Node implements Surroundings {
 
   /**
    * The peer has stopped sending, and some of what it sent is not read yet. Whoever waits for a key or for a pause to
-   * end is let go as if all were read; replies that are on their way still arrive.
+   * end is let go as if all were read; replies that are on their way still arrive. Who is held without a pause waits for
+   * a snapshot, and not for long.
    */
   peerDone(client: Client): void {
-    if (client.state === ClientState.Blocked || client.state === ClientState.Paused) {
-      this.drop(client);
-    }
+    const paused = client.state === ClientState.Paused && this.pauses.holding;
+    if (client.state === ClientState.Blocked || paused) this.drop(client);
   }
 
   /** Ends a connection without sending what is left. */

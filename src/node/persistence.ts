@@ -131,6 +131,10 @@ export class Persistence implements PersistenceHooks {
     return `Error trying to save the DB, can't exit: ${failure}`;
   }
 
+  hurry(): void {
+    this.modules.snapshots.hurry();
+  }
+
   /** Save points (serverCron): enough changes, enough time, and not right after a failure. */
   cron(nowMs: number): void {
     if (this.saving || this.modules.loader.loading) return;

@@ -1,4 +1,4 @@
-import { snapshotSliceBytes, snapshotSliceMs } from "../base/limits.ts";
+import { snapshotAwaitedSliceMs, snapshotSliceBytes, snapshotSliceMs } from "../base/limits.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Clock } from "./clock.ts";
 
@@ -14,18 +14,23 @@ export interface SnapshotSink {
 }
 
 /**
- * Forkless snapshots, one at a time: slices of about a millisecond between turns of the event loop. A write
- * to a slot that was not visited yet saves that slot first, so the image is the data as it was at `start`.
+ * Forkless snapshots, one at a time: slices of about a millisecond between turns of the event loop. The image is the data
+ * as it was at `start`: what is written to is saved first. A client that would change a value too big for that waits
+ * until the snapshot has saved it; slices are longer then, and do not wait for the sink.
  */
 export class Snapshots {
   private sink: SnapshotSink | undefined;
   private scheduled = false;
+  /** A client waits, as far as is known here. */
+  private awaited = false;
 
   constructor(
     private readonly modules: {
       readonly engine: Engine;
       readonly clock: Clock;
       readonly soon: (action: () => void) => void;
+      /** Clients that waited for a value to be saved may go on. */
+      readonly onSaved: () => void;
     },
   ) {}
 
@@ -54,11 +59,19 @@ export class Snapshots {
     if (this.sink?.ready === true) this.schedule();
   }
 
+  /** A client has come to wait for a value that is not saved. */
+  hurry(): void {
+    if (this.sink === undefined) return;
+    this.awaited = true;
+    this.schedule();
+  }
+
   /** Drops the snapshot in hand; its sink hears nothing more. */
   abort(): void {
     if (this.sink === undefined) return;
     this.sink = undefined;
     this.modules.engine.snapshot.end();
+    this.letGo();
   }
 
   /** As `abort`, but the sink is told. */
@@ -78,10 +91,16 @@ export class Snapshots {
   }
 
   private slice(): void {
-    const { clock } = this.modules;
-    const until = clock.monotonicMs() + snapshotSliceMs;
-    while (this.sink?.ready === true && clock.monotonicMs() < until) this.step();
-    if (this.sink?.ready === true) this.schedule();
+    const { clock, engine } = this.modules;
+    const { snapshot } = engine;
+    const until = clock.monotonicMs() + (this.awaited ? snapshotAwaitedSliceMs : snapshotSliceMs);
+    while (this.sink !== undefined && clock.monotonicMs() < until) {
+      if (this.sink.ready) this.step();
+      else if (!snapshot.awaited) break;
+      else snapshot.hurry(snapshotSliceBytes);
+    }
+    this.letGo();
+    if (this.sink !== undefined && (this.sink.ready || snapshot.awaited)) this.schedule();
   }
 
   private step(): void {
@@ -99,5 +118,13 @@ export class Snapshots {
     engine.snapshot.end();
     if (failure === undefined) sink.end();
     else sink.failed(failure);
+    this.letGo();
+  }
+
+  /** Nobody waits any more: those who did go on. */
+  private letGo(): void {
+    if (!this.awaited || this.modules.engine.snapshot.awaited) return;
+    this.awaited = false;
+    this.modules.onSaved();
   }
 }

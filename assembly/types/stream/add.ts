@@ -264,7 +264,7 @@ export function xTrim(): void {
   if (e == 0) return;
   // Whether something goes is only known afterwards, and WATCH counts nothing else.
   const database = currentDatabase();
-  beforeQuietWrite(database, slot);
+  beforeQuietWrite(database, slot, e);
   const stream = streamOf(e);
   const deleted = trimStream(stream);
   if (deleted > 0) {

@@ -17,7 +17,7 @@ import {
 import { canAllocate } from "../../base/memory";
 import { Database } from "../../keyspace/database";
 import { currentDatabase, lookupRead } from "../../keyspace/keyspace";
-import { beforeQuietWrite } from "../../keyspace/watch";
+import { beforeQuietWrite, beforeQuietWriteTo } from "../../keyspace/watch";
 import { parsedInt64 } from "../../protocol/number";
 import {
   beginError,
@@ -249,7 +249,7 @@ export function xClaim(): void {
   while (end < argc && isId(end)) end++;
   if (!parseClaim(end)) return;
   const database = currentDatabase();
-  beforeQuietWrite(database, slot);
+  beforeQuietWriteTo(database, slot, Arg.ptr(1), Arg.length(1));
   let moved = idBelow(group.lastMs, group.lastSeq, lastMs, lastSeq);
   if (moved) {
     group.lastMs = lastMs;
@@ -390,7 +390,7 @@ export function xAutoClaim(): void {
   retryCount = -1;
   deliveredAt = now;
   const database = currentDatabase();
-  beforeQuietWrite(database, slot);
+  beforeQuietWrite(database, slot, e);
   replyArray(3);
   const start = replyAt - replyBase;
   const dropped = changetype<ByteStream>(droppedPointer);

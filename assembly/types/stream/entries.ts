@@ -79,7 +79,7 @@ export function xDel(): void {
   }
   // Whether something goes is only known afterwards, and WATCH counts nothing else.
   const database = currentDatabase();
-  beforeQuietWrite(database, slot);
+  beforeQuietWrite(database, slot, e);
   const deleted = deleteEntries(streamOf(e));
   if (deleted > 0) {
     noteRemoval(e, deleted, "xdel");
@@ -163,7 +163,7 @@ export function xSetId(): void {
   if (!checkStreamType(e)) return;
   const stream = streamOf(e);
   if (!maySetId(stream, ms, seq)) return;
-  beforeQuietWrite(database, slot);
+  beforeQuietWrite(database, slot, e);
   stream.lastMs = ms;
   stream.lastSeq = seq;
   if (entriesAdded != -1) stream.entriesAdded = <u64>entriesAdded;

@@ -7,7 +7,7 @@ import { signalReady } from "../../keyspace/blocking";
 import { Database } from "../../keyspace/database";
 import { currentDatabase, lookupWrite } from "../../keyspace/keyspace";
 import { notify } from "../../keyspace/notify";
-import { beforeQuietWrite } from "../../keyspace/watch";
+import { beforeQuietWrite, beforeQuietWriteTo } from "../../keyspace/watch";
 import { parsedInt64 } from "../../protocol/number";
 import { replyArray, replyError, replyInt, replyOk, replySimple } from "../../protocol/reply";
 import {
@@ -106,7 +106,7 @@ export function xGroup(): void {
       return;
     }
   }
-  if (e != 0) beforeQuietWrite(database, slot);
+  if (e != 0) beforeQuietWrite(database, slot, e);
   switch (sub) {
     case Sub.Create:
       create(database, e);
@@ -209,7 +209,7 @@ export function xAck(): void {
   for (let i: u32 = 3; i < argc; i++) {
     if (!parseId(i)) return;
   }
-  beforeQuietWrite(database, slot);
+  beforeQuietWriteTo(database, slot, Arg.ptr(1), Arg.length(1));
   let count: u32 = 0;
   for (let i: u32 = 3; i < argc; i++) {
     parseId(i);

@@ -25,7 +25,7 @@ import {
 import { Database } from "../../keyspace/database";
 import { Entry } from "../../keyspace/entry";
 import { currentDatabase, lookupRead, peek, slotOf } from "../../keyspace/keyspace";
-import { beforeQuietWrite } from "../../keyspace/watch";
+import { beforeQuietWrite, beforeQuietWriteTo } from "../../keyspace/watch";
 import {
   replyArray,
   replyBulk,
@@ -211,7 +211,7 @@ function serveAll(database: Database): bool {
     if (!found) continue;
     let consumer: usize = 0;
     if (ofGroup) {
-      beforeQuietWrite(database, slotOfKey(index));
+      beforeQuietWrite(database, slotOfKey(index), e);
       consumer = seeConsumer(database, Group.at(groupIn(e)), index);
     }
     if (served == 0) gap = needReplyGap();
@@ -445,7 +445,7 @@ function serveOne(database: Database, stream: Stream, i: u32): bool {
   if (!idBelow(Id.ms, Id.seq, stream.lastMs, stream.lastSeq)) return false;
   let consumer: usize = 0;
   if (group != 0) {
-    beforeQuietWrite(database, slotOfKey(index));
+    beforeQuietWriteTo(database, slotOfKey(index), Arg.ptr(index), Arg.length(index));
     const ms = Id.ms;
     const seq = Id.seq;
     consumer = seeConsumer(database, Group.at(group), index);
