@@ -15,9 +15,10 @@ import {
   databaseExists,
   find,
   insertSearched,
+  removeFound,
 } from "../keyspace/database";
 import { freeEntry } from "../keyspace/entry";
-import { beforeAddition } from "../keyspace/watch";
+import { beforeAddition, beforeRemoval } from "../keyspace/watch";
 import { keySlot } from "../protocol/crc16";
 import { Setting } from "../settings";
 import { crc64 } from "./crc64";
@@ -57,6 +58,8 @@ let part: Part = Part.Signature;
 let version: u32 = 0;
 let checksum: u64 = 0;
 let loadNow: i64 = 0;
+/** A key that is there already gives way to the one in the image. */
+let replaces: bool = false;
 let consumed: f64 = 0;
 let keys: u32 = 0;
 let expiredKeys: u32 = 0;
@@ -67,8 +70,11 @@ let hasExpiry: bool = false;
 let idle: i64 = -1;
 let frequency: i32 = -1;
 
-/** Begins a load. `nowMs`: keys that expired before it are left out, unless this node is a replica. */
-export function loadBegin(nowMs: f64): void {
+/**
+ * Begins a load. `nowMs`: keys that expired before it are left out, unless this node is a replica. `merging`: 1 when keys
+ * of the image take the place of those that are there; else such a key is an error.
+ */
+export function loadBegin(nowMs: f64, merging: u32): void {
   loadEnd();
   start = 0;
   filled = 0;
@@ -76,6 +82,7 @@ export function loadBegin(nowMs: f64): void {
   part = Part.Signature;
   checksum = 0;
   loadNow = <i64>nowMs;
+  replaces = merging != 0;
   consumed = 0;
   keys = 0;
   expiredKeys = 0;
@@ -300,13 +307,19 @@ function insert(target: Database, key: usize, length: u32, e: usize): bool {
   const slot = keySlot(key, <i32>length);
   const table = target.table(slot);
   let reason = LoadStatus.More;
-  if (find(target, slot, key, length) != 0) reason = LoadStatus.DuplicateKey;
+  const known = find(target, slot, key, length);
+  if (known != 0 && !replaces) reason = LoadStatus.DuplicateKey;
   else if (!canAllocate(<usize>table.allBuckets * 96 + 128)) reason = LoadStatus.OutOfMemory;
   if (reason != LoadStatus.More) {
     freeEntry(e);
     return refuse(reason);
   }
-  if (table.interest != 0) beforeAddition(target, slot, key, length);
+  if (known != 0) {
+    const kept = beforeRemoval(target, slot, known, false);
+    removeFound(target, slot);
+    if (!kept) freeEntry(known);
+    find(target, slot, key, length);
+  } else if (table.interest != 0) beforeAddition(target, slot, key, length);
   insertSearched(target, slot, e);
   keys++;
   return true;

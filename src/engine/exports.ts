@@ -127,7 +127,7 @@ export interface EngineExports {
   snapshotPeek(): number;
   snapshotTaken(): void;
   snapshotEnd(): void;
-  loadBegin(nowMs: number): void;
+  loadBegin(nowMs: number, merging: number): void;
   loadReserve(length: number): number;
   loadChunk(length: number): number;
   /** Auxiliary fields met so far into the output region: u32 length, name, u32 length, value ... */

@@ -4,7 +4,7 @@ import type { EngineExports } from "./exports.ts";
 import type { EngineMemory } from "./memory.ts";
 import type { OutputRegion } from "./output.ts";
 
-/** Reads an RDB image, cut anywhere, into databases that are empty. */
+/** Reads an RDB image, cut anywhere. */
 export class ImageReader {
   constructor(
     private readonly modules: {
@@ -14,8 +14,9 @@ export class ImageReader {
     },
   ) {}
 
-  begin(nowMs: number): void {
-    this.modules.wasm.loadBegin(nowMs);
+  /** `merging`: what is in the image replaces keys that are there; else the databases must be empty. */
+  begin(nowMs: number, merging = false): void {
+    this.modules.wasm.loadBegin(nowMs, merging ? 1 : 0);
   }
 
   /** Decodes as many whole records as the bytes so far allow. Chunks of at most 64 MiB. */

@@ -66,9 +66,9 @@ export class DatasetLoader {
     };
   }
 
-  begin(totalBytes: number): void {
+  begin(totalBytes: number, merging = false): void {
     this.expect(totalBytes);
-    this.modules.engine.imageReader.begin(this.startedMs);
+    this.modules.engine.imageReader.begin(this.startedMs, merging);
   }
 
   private expect(totalBytes: number): void {
@@ -138,6 +138,17 @@ export class DatasetLoader {
       done(this.finish());
     };
     this.modules.soon(slice);
+  }
+
+  /** Reads the whole source at once. `merging`: into databases that have keys. */
+  loadNow(source: SnapshotSource, merging: boolean): LoadOutcome {
+    this.begin(source.length, merging);
+    for (;;) {
+      const chunk = source.read(this.loadedBytes, loadChunkBytes);
+      if (chunk.length === 0 || !this.push(chunk)) break;
+    }
+    source.close();
+    return this.finish();
   }
 
   /** False at the end. */

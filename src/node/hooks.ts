@@ -185,7 +185,21 @@ export interface PersistenceHooks {
   cron(nowMs: number): void;
   /** A client waits until the running snapshot has saved a value. */
   hurry(): void;
+  /** DEBUG RELOAD: writes the file and reads it back, all at once. */
+  reload(request: ReloadRequest): ReloadRefusal | undefined;
 }
+
+/** What DEBUG RELOAD does. */
+export interface ReloadRequest {
+  /** The file is written first. */
+  readonly save: boolean;
+  /** All data goes before the file is read. */
+  readonly flush: boolean;
+  /** Keys in the file take the place of those that are there; else a key that is there is an error. */
+  readonly merge: boolean;
+}
+
+export type ReloadRefusal = "save" | "load";
 
 export const noPersistence: PersistenceFacts = {
   loading: false,

@@ -111,6 +111,7 @@ export class Node implements Surroundings {
     facts: noPersistence,
     cron: () => undefined,
     hurry: () => undefined,
+    reload: () => "load",
   };
   /** Wall clock of the last successful snapshot (or of the start), milliseconds. */
   lastSaveMs: number;

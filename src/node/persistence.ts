@@ -7,7 +7,7 @@ import {
   type LoadFailure,
   type LoadOutcome,
 } from "./dataset-loader.ts";
-import type { PersistenceFacts, PersistenceHooks } from "./hooks.ts";
+import type { PersistenceFacts, PersistenceHooks, ReloadRefusal, ReloadRequest } from "./hooks.ts";
 import type { Node } from "./node.ts";
 import type { ShutdownRequest } from "./shutdown.ts";
 import type { SnapshotFile, SnapshotFiles } from "./snapshot-files.ts";
@@ -263,11 +263,34 @@ export class Persistence implements PersistenceHooks {
       const seconds = (node.modules.clock.monotonicMs() - startedMs) / 1000;
       node.log.notice(`DB loaded from disk: ${seconds.toFixed(3)} seconds`);
       node.setGate(Gate.Loading, false);
-      this.loadedKeys = outcome.keys;
-      this.loadedExpired = outcome.expired;
-      this.dirtyAtSave = this.dirty;
+      this.noteLoaded(outcome);
       done(undefined, historyOf(outcome.aux));
     });
+  }
+
+  private noteLoaded({ keys, expired }: { readonly keys: number; readonly expired: number }): void {
+    this.loadedKeys = keys;
+    this.loadedExpired = expired;
+    this.dirtyAtSave = this.dirty;
+  }
+
+  reload({ save, flush, merge }: ReloadRequest): ReloadRefusal | undefined {
+    const { node, modules } = this;
+    if (save && this.saveNow() !== undefined) return "save";
+    const source = modules.files.open(this.path);
+    if (source === undefined || typeof source === "string") {
+      node.log.warning(`Can't open the RDB file ${this.path} for reading: ${source ?? "none"}`);
+      return "load";
+    }
+    if (flush) node.engine.flush(-1, false);
+    const outcome = modules.loader.loadNow(source, merge);
+    if (!outcome.ok) {
+      for (const line of faultLines(outcome)) node.log.warning(line);
+      return "load";
+    }
+    this.noteLoaded(outcome);
+    node.log.warning("DB reloaded by DEBUG RELOAD");
+    return undefined;
   }
 }
 

@@ -68,6 +68,7 @@ const subcommands: ReadonlyMap<string, DebugCommand> = new Map<string, DebugComm
   ["populate", [3, 5, populate]],
   ["quicklist-packed-threshold", [3, 3, setPackedThreshold]],
   ["set-active-expire", [3, 3, setActiveExpire]],
+  ["reload", [2, Number.POSITIVE_INFINITY, reload]],
   ["change-repl-id", [2, 2, changeReplicationId]],
   ["pause-cron", [3, 3, pauseCron]],
   ["turn-length", [3, 3, debugTurnLength]],
@@ -136,6 +137,25 @@ function setPackedThreshold(call: HostCall): ReplyValue {
 
 /** 4 GiB less 1 MiB: quicklistisSetPackedThreshold in Redis's quicklist.c. */
 const packedThresholdMax = 2n ** 32n - 2n ** 20n;
+
+function reload(call: HostCall): ReplyValue {
+  const request = { save: true, flush: true, merge: false };
+  for (let at = 2; at < call.count; at++) {
+    const option = call.word(at);
+    if (option === "merge") request.merge = true;
+    else if (option === "noflush") request.flush = false;
+    else if (option === "nosave") request.save = false;
+    else return error("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+  }
+  switch (call.node.persistence.reload(request)) {
+    case "save":
+      return error("ERR");
+    case "load":
+      return error("ERR Error trying to load the RDB dump, check server logs.");
+    case undefined:
+      return ok;
+  }
+}
 
 function changeReplicationId(call: HostCall): ReplyValue {
   call.node.log.notice("Changing replication IDs after receiving change-repl-id");
