@@ -59,7 +59,7 @@ for (const kind of kinds) {
     const [, directory] = (await client.must("CONFIG", "GET", "dir")) as string[];
     unlinkSync(join(directory as string, "dump.rdb"));
     expect(String(await client.call("DEBUG", "RELOAD", "NOSAVE", "NOFLUSH"))).toContain(
-      "Error trying to load the RDB dump, check server logs.",
+      "Error trying to load the RDB dump",
     );
   });
 }
@@ -72,7 +72,7 @@ test("a key that is there already is an error without MERGE, and nothing else is
   await client.must("SAVE");
   await client.must("MSET", "a", "new", "b", "new");
   expect(String(await client.call("DEBUG", "RELOAD", "NOSAVE", "NOFLUSH"))).toContain(
-    "Error trying to load the RDB dump, check server logs.",
+    "Error trying to load the RDB dump",
   );
   expect(server.log).toContain("RDB has duplicated key");
   expect(await client.must("MGET", "a", "b")).toEqual(["new", "new"]);

@@ -151,7 +151,7 @@ function reload(call: HostCall): ReplyValue {
     case "save":
       return error("ERR");
     case "load":
-      return error("ERR Error trying to load the RDB dump, check server logs.");
+      return error("ERR Error trying to load the RDB dump");
     case undefined:
       return ok;
   }
