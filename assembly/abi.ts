@@ -228,6 +228,8 @@ export enum KeyEvent {
   Notify = 1,
   /** A key that clients are blocked on may serve one of them now. */
   Ready = 2,
+  /** FLUSHALL has removed everything. Database and key say nothing. */
+  Flushed = 3,
 }
 
 /** Classes of keyspace notifications, bits as in Redis's `notify-keyspace-events`. */

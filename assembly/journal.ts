@@ -13,7 +13,7 @@ const MULTI_BYTES: u32 = 15;
 
 /** Database that the stream stands in; -1: not said yet. */
 let selected: i32 = -1;
-/** Where the unit began in the region, and how many commands it has. */
+/** Where the unit begins in the region, and how many commands it has. */
 let unitStart: u32 = 0;
 let unitCount: u32 = 0;
 let inUnit: bool = false;
@@ -67,14 +67,18 @@ export class Journal {
   static begin(database: i32, count: u32): bool {
     if (!journalOn) return false;
     if (inUnit && ++unitCount == 2) wrapUnit();
-    if (database != selected && database >= 0) {
-      selected = database;
-      Journal.header(42, 2);
-      Journal.literal("$6\r\nSELECT\r\n");
-      Journal.int(database);
-    }
+    if (database != selected && database >= 0) Journal.select(database);
     Journal.header(42, count);
     return true;
+  }
+
+  static select(database: i32): void {
+    selected = database;
+    Journal.header(42, 2);
+    Journal.literal("$6\r\nSELECT\r\n");
+    Journal.int(database);
+    // Before the first command of a unit: MULTI comes to stand behind it, as in Redis.
+    if (unitCount == 1) unitStart = <u32>Streams.journal.length;
   }
 
   static header(kind: u8, value: u64): void {
@@ -140,12 +144,7 @@ export class Journal {
 export function journalAppend(database: i32, ptr: usize, length: u32): i32 {
   if (!journalOn) return 1;
   if (inUnit && ++unitCount == 2) wrapUnit();
-  if (database >= 0 && database != selected) {
-    selected = database;
-    Journal.header(42, 2);
-    Journal.literal("$6\r\nSELECT\r\n");
-    Journal.int(database);
-  }
+  if (database >= 0 && database != selected) Journal.select(database);
   const stream = Streams.journal;
   copyBytes(stream.room(length), ptr, length);
   stream.length += length;

@@ -38,6 +38,14 @@ export function lfuPolicy(): bool {
   return policy == MaxMemoryPolicy.AllKeysLfu || policy == MaxMemoryPolicy.VolatileLfu;
 }
 
+/** Whether the policy looks at when or how often a key was used (MAXMEMORY_FLAG_NO_SHARED_INTEGERS). */
+export function policyUsesClock(): bool {
+  const policy = <u32>Settings.value(Setting.MaxMemoryPolicy);
+  return (
+    lfuPolicy() || policy == MaxMemoryPolicy.AllKeysLru || policy == MaxMemoryPolicy.VolatileLru
+  );
+}
+
 let lruSeconds: u32 = 0;
 let lfuOn: bool = false;
 

@@ -24,3 +24,13 @@ export function notify(kind: Notify, event: string, database: u32, key: usize, l
   store<u32>(behind, name, 4);
   events.length += 20 + length + name;
 }
+
+/** Tells the host that everything has been removed: files may hold what is gone. */
+export function tellFlushed(): void {
+  const events = Streams.events;
+  if (!events.reserve(12)) return;
+  const at = events.room(12);
+  store<u32>(at, KeyEvent.Flushed);
+  store<u64>(at, 0, 4);
+  events.length += 12;
+}

@@ -16,6 +16,7 @@ import {
 import { Entry } from "../keyspace/entry";
 import { flush } from "../keyspace/flush";
 import { currentDatabase, peek, slotOf } from "../keyspace/keyspace";
+import { tellFlushed } from "../keyspace/notify";
 import { randomEntry } from "../keyspace/walk";
 import { exchangeWatchers, touchDatabase } from "../keyspace/watch";
 import { parsedInt64, parseInt64 } from "../protocol/number";
@@ -102,6 +103,7 @@ export function flushCommand(all: bool): void {
   const database = currentDatabase();
   Writes.many(all ? allKeys() : database.keys);
   flush(all ? -1 : <i32>database.index, lazily);
+  if (all) tellFlushed();
   Journal.verbatim(<i32>database.index);
   replyOk();
 }

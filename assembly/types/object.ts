@@ -1,9 +1,15 @@
 /** OBJECT, and what it tells of a value. Behaviour: Redis 7.0 object.c. */
 import { Encoding } from "../abi";
 import { equalsWord } from "../base/bytes";
-import { Arg, now, slot } from "../base/frame";
+import { Arg, now, Settings, slot } from "../base/frame";
 import { Entry } from "../keyspace/entry";
-import { currentDatabase, lfuDecayed, lfuPolicy, lookupUnnoticed } from "../keyspace/keyspace";
+import {
+  currentDatabase,
+  lfuDecayed,
+  lfuPolicy,
+  lookupUnnoticed,
+  policyUsesClock,
+} from "../keyspace/keyspace";
 import { stringLength } from "../keyspace/string-value";
 import {
   replyArray,
@@ -13,6 +19,7 @@ import {
   replyNull,
   replySimple,
 } from "../protocol/reply";
+import { Setting } from "../settings";
 
 /** Longest string that Redis keeps inside its value object: OBJECT ENCODING says embstr. */
 const EMBEDDED_MAX: u32 = 44;
@@ -49,9 +56,13 @@ export function encodingName(e: usize): string {
   }
 }
 
-/** How many references Redis would report: its small integers are shared. */
+/**
+ * How many references Redis would report: its small integers are shared, unless each needs an access clock of its own
+ * because memory is limited and the policy asks for it.
+ */
 export function referenceCount(e: usize): i64 {
   if (Entry.encoding(e) != Encoding.Int) return 1;
+  if (Settings.value(Setting.MaxMemory) != 0 && policyUsesClock()) return 1;
   return <u64>Entry.integer(e) < <u64>SHARED_INTEGERS ? SHARED_REFERENCES : 1;
 }
 

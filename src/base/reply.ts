@@ -28,6 +28,12 @@ export type ReplyValue =
   | { readonly kind: "nullArray" }
   | { readonly kind: "array"; readonly items: readonly ReplyValue[] }
   | { readonly kind: "set"; readonly items: readonly ReplyValue[] }
+  /** Told in front of `value`; RESP2 has only that. */
+  | {
+      readonly kind: "attribute";
+      readonly pairs: readonly (readonly [ReplyValue, ReplyValue])[];
+      readonly value: ReplyValue;
+    }
   | { readonly kind: "push"; readonly items: readonly ReplyValue[] }
   | { readonly kind: "map"; readonly pairs: readonly (readonly [ReplyValue, ReplyValue])[] };
 
@@ -149,10 +155,14 @@ function write(sink: Sink, value: ReplyValue, protocol: Protocol): void {
       break;
     case "map":
       sink.line(modern ? "%" : "*", String(modern ? value.pairs.length : 2 * value.pairs.length));
-      for (const [key, item] of value.pairs) {
-        write(sink, key, protocol);
-        write(sink, item, protocol);
+      writePairs(sink, value.pairs, protocol);
+      break;
+    case "attribute":
+      if (modern) {
+        sink.line("|", String(value.pairs.length));
+        writePairs(sink, value.pairs, protocol);
       }
+      write(sink, value.value, protocol);
       break;
     default:
       unreachable(value);
@@ -173,6 +183,17 @@ function writeItems(
 ): void {
   sink.line(mark, String(items.length));
   for (const item of items) write(sink, item, protocol);
+}
+
+function writePairs(
+  sink: Sink,
+  pairs: readonly (readonly [ReplyValue, ReplyValue])[],
+  protocol: Protocol,
+): void {
+  for (const [key, item] of pairs) {
+    write(sink, key, protocol);
+    write(sink, item, protocol);
+  }
 }
 
 /** As Redis does, line breaks in an error's text become spaces: they would break the protocol. */

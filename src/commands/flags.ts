@@ -20,7 +20,6 @@ const flagBits = {
   asking: CommandFlag.Asking,
   fast: CommandFlag.Fast,
   no_auth: CommandFlag.NoAuth,
-  may_replicate: CommandFlag.MayReplicate,
   no_mandatory_keys: CommandFlag.NoMandatoryKeys,
   no_async_loading: CommandFlag.NoAsyncLoading,
   no_multi: CommandFlag.NoMulti,
@@ -30,6 +29,7 @@ const flagBits = {
 
 /** Flags that Redis keeps to itself or that only Atoll has. */
 const innerFlagBits = {
+  may_replicate: CommandFlag.MayReplicate,
   protected: CommandFlag.Protected,
   not_queued: CommandFlag.NotQueued,
   subscriber: CommandFlag.Subscriber,

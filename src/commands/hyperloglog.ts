@@ -18,7 +18,7 @@ export const hyperLogLogCommands = family(
     {
       name: "pfcount",
       arity: -2,
-      flags: "readonly",
+      flags: "readonly may_replicate",
       keys: [keysFrom(1, "RW access", 1, "The count that is kept in the value may be renewed")],
       since: "2.8.9",
       complexity: "O(1) for one key, O(N) for N keys, each of them costly",

@@ -15,7 +15,7 @@ export const pubSubCommands = family({ group: "pubsub", categories: "pubsub", ho
   {
     name: "publish",
     arity: 3,
-    flags: "pubsub loading stale fast",
+    flags: "pubsub loading stale fast may_replicate",
     since: "2.0.0",
     complexity: "O(N+M) where N is the channel's listeners and M all patterns in use",
     summary: "Sends a message to all who listen to a channel",
@@ -101,7 +101,7 @@ SHARDNUMSUB [<shardchannel> ...]
   {
     name: "spublish",
     arity: 3,
-    flags: "pubsub loading stale fast",
+    flags: "pubsub loading stale fast may_replicate",
     keys: [keyAt(1, "not_key")],
     since: "7.0.0",
     complexity: "O(N) where N is the number of the channel's listeners",

@@ -8,7 +8,7 @@ export interface RowSource {
   readonly name: string;
   /** Arguments with the command's own words; below 0: at least so many. */
   readonly arity: number;
-  /** As COMMAND INFO names them, and `protected`, `not_queued`, `subscriber`. */
+  /** As COMMAND INFO names them, and `may_replicate`, `protected`, `not_queued`, `subscriber`. */
   readonly flags?: string;
   /** ACL categories beyond those that flags imply; without it, the family's. */
   readonly categories?: string;

@@ -58,6 +58,8 @@ export class DiskSnapshotFiles implements SnapshotFiles {
 
 class TemporaryFile implements SnapshotFile {
   length = 0;
+  private committing = false;
+  private unwanted = false;
 
   constructor(
     /** Undefined: it has none. */
@@ -86,13 +88,15 @@ class TemporaryFile implements SnapshotFile {
   }
 
   commit(path: string, done: (failure: string | undefined) => void): void {
+    this.committing = true;
     fsync(this.descriptor, (reason) => {
-      if (reason === null || reason === undefined) {
+      this.committing = false;
+      if ((reason === null || reason === undefined) && !this.unwanted) {
         done(this.rename(path));
         return;
       }
       this.discard();
-      done(systemErrorText(reason));
+      done(this.unwanted ? "it is not wanted any more" : systemErrorText(reason));
     });
   }
 
@@ -101,6 +105,9 @@ class TemporaryFile implements SnapshotFile {
   }
 
   discard(): void {
+    this.unwanted = true;
+    // The descriptor is in use.
+    if (this.committing) return;
     try {
       closeSync(this.descriptor);
       if (this.path !== undefined) unlinkSync(this.path);

@@ -98,12 +98,15 @@ export class ClientRegistry {
     );
   }
 
-  /** One line of CLIENT LIST (catClientInfoString in Redis's networking.c; 7.2's library fields at the end). */
-  describe(client: Client, nowMs: number): string {
+  /**
+   * One line of CLIENT LIST (catClientInfoString in Redis's networking.c; 7.2's library fields at the end). `command`: what
+   * the client is running just now, which has left its query buffer.
+   */
+  describe(client: Client, nowMs: number, command: readonly Uint8Array[] = []): string {
     const { engine } = this.modules;
     const word = (field: Field): number => engine.clientWord(client.handle, field);
     const flags = word(Field.Flags);
-    const queryLength = word(Field.QueryLength);
+    const queryLength = word(Field.QueryLength) + encodedBytes(command);
     const multi = (flags & ClientFlag.Multi) === 0 ? -1 : word(Field.QueuedCount);
     const [channels, patterns, shardChannels] = this.modules.subscriptionsOf(client);
     const fields = [
@@ -122,7 +125,7 @@ export class ClientRegistry {
       `multi=${multi}`,
       `qbuf=${queryLength}`,
       `qbuf-free=${Math.max(0, word(Field.QueryCapacity) - queryLength)}`,
-      "argv-mem=0",
+      `argv-mem=${command.reduce((sum, argument) => sum + argument.length, 0)}`,
       `multi-mem=${word(Field.QueuedBytes)}`,
       "rbs=0",
       "rbp=0",
@@ -147,6 +150,15 @@ export class ClientRegistry {
     if (id === Command.None) return "NULL";
     return this.modules.rowOf(id)?.fullName ?? "NULL";
   }
+}
+
+/** How long a command is as a RESP array; 0 without arguments. */
+function encodedBytes(command: readonly Uint8Array[]): number {
+  if (command.length === 0) return 0;
+  const headerBytes = (value: number): number => 3 + String(value).length;
+  const bulkBytes = (argument: Uint8Array): number =>
+    headerBytes(argument.length) + argument.length + 2;
+  return command.reduce((sum, it) => sum + bulkBytes(it), headerBytes(command.length));
 }
 
 /** To Redis a client that is paused is blocked too. */

@@ -185,6 +185,8 @@ export interface PersistenceHooks {
   cron(nowMs: number): void;
   /** A client waits until the running snapshot has saved a value. */
   hurry(): void;
+  /** FLUSHALL has removed everything. */
+  onFlushed(): void;
   /** DEBUG RELOAD: writes the file and reads it back, all at once. */
   reload(request: ReloadRequest): ReloadRefusal | undefined;
 }

@@ -5,6 +5,7 @@ import type { Engine } from "../engine/engine.ts";
 /** Who hears of key events. Keys are views, good until the call returns. */
 export interface KeyEventSink {
   onReady(database: number, key: Uint8Array): void;
+  onFlushed(): void;
   onNotify(database: number, key: Uint8Array, kind: Notify, event: string): void;
 }
 
@@ -19,6 +20,7 @@ export function takeKeyEvents(engine: Engine, sink: KeyEventSink): void {
     const key = events.subarray(at + 12, keyEnd);
     at = keyEnd;
     if (kind === KeyEvent.Ready) sink.onReady(database, key);
+    else if (kind === KeyEvent.Flushed) sink.onFlushed();
     else if (kind === KeyEvent.Notify) {
       const nameEnd = keyEnd + 8 + words.getUint32(keyEnd + 4, true);
       const name = latin1Text(events.subarray(keyEnd + 8, nameEnd));

@@ -111,6 +111,7 @@ export class Node implements Surroundings {
     facts: noPersistence,
     cron: () => undefined,
     hurry: () => undefined,
+    onFlushed: () => undefined,
     reload: () => "load",
   };
   /** Wall clock of the last successful snapshot (or of the start), milliseconds. */
@@ -132,6 +133,7 @@ export class Node implements Surroundings {
     slowlogLengthMax: 128,
     trackLatency: true,
     notifyEvents: 0,
+    replyBytesMax: Number.POSITIVE_INFINITY,
   };
 
   private readonly rows: (CommandRow | undefined)[] = [];
@@ -340,7 +342,12 @@ export class Node implements Surroundings {
   /** Closes a client whose unsent replies are over its limit, as Redis logs and does it. */
   checkOutput(client: Client): void {
     const nowMs = this.modules.clock.nowMs();
-    if (client.closed || !this.clients.overOutputLimit(client, nowMs)) return;
+    if (!client.closed && this.clients.overOutputLimit(client, nowMs)) this.closeForOutput(client);
+  }
+
+  /** What it has been answered is more than it may hold. */
+  closeForOutput(client: Client): void {
+    const nowMs = this.modules.clock.nowMs();
     const description = this.clients.describe(client, nowMs);
     this.log.warning(
       `Client ${description} scheduled to be closed ASAP for overcoming of output buffer limits.`,
@@ -353,6 +360,11 @@ export class Node implements Surroundings {
   noteJournal(): void {
     if (this.engine.journalLength >= Region.FlushAt) this.takeJournal();
     else this.replication.onJournalWaiting();
+  }
+
+  /** In a turn of its own: inside EXEC more is to come. */
+  noteFlushed(): void {
+    this.modules.system.soon(() => this.persistence.onFlushed());
   }
 
   /** Hands the journal on. Whoever looks at the replication offset has it taken before. */

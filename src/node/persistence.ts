@@ -39,9 +39,15 @@ export class Persistence implements PersistenceHooks {
   private dirtyAtStart = 0;
   private savingSinceMs = 0;
   private saving = false;
+  /** What the background save writes. */
+  private file: SnapshotFile | undefined;
+  /** The background save holds data that FLUSHALL has removed. */
+  private outdated = false;
+  private flushedSaveDue = false;
   private lastOk = true;
   private lastTryMs = 0;
   private lastSeconds = -1;
+  /** SAVE and BGSAVE, tried. */
   private saves = 0;
   private loadedKeys = 0;
   private loadedExpired = 0;
@@ -88,6 +94,7 @@ export class Persistence implements PersistenceHooks {
   /** SAVE: blocks until the file is there. */
   saveNow(): SaveRefusal | undefined {
     if (this.saving || this.modules.snapshots.running) return "busy";
+    this.saves++;
     const failure = this.writeNow();
     if (failure === undefined) return undefined;
     this.node.log.warning(`Error trying to save the DB: ${failure}`);
@@ -98,6 +105,7 @@ export class Persistence implements PersistenceHooks {
   saveInBackground(): SaveRefusal | undefined {
     const { node, modules } = this;
     if (this.saving || modules.snapshots.running) return "busy";
+    this.saves++;
     this.lastTryMs = node.modules.clock.nowMs();
     const file = modules.files.create("bgsave");
     if (typeof file === "string") {
@@ -111,6 +119,7 @@ export class Persistence implements PersistenceHooks {
       return "busy";
     }
     this.saving = true;
+    this.file = file;
     modules.replication.blockSnapshots(true);
     node.log.notice(`Background saving started by pid ${node.modules.system.pid}`);
     return undefined;
@@ -138,6 +147,7 @@ export class Persistence implements PersistenceHooks {
   /** Save points (serverCron): enough changes, enough time, and not right after a failure. */
   cron(nowMs: number): void {
     if (this.saving || this.modules.loader.loading) return;
+    if (this.flushedSaveDue) this.saveFlushed();
     const changes = this.dirty - this.dirtyAtSave;
     if (changes <= 0) return;
     const seconds = (nowMs - this.node.lastSaveMs) / 1000;
@@ -201,11 +211,16 @@ export class Persistence implements PersistenceHooks {
 
   private endBackground(failure: string | undefined): void {
     const { node, modules } = this;
+    const { outdated } = this;
     this.saving = false;
+    this.outdated = false;
+    this.file = undefined;
     this.lastSeconds = Math.floor((node.modules.clock.nowMs() - this.savingSinceMs) / 1000);
     if (failure === undefined) {
       this.succeed();
       node.log.notice("Background saving terminated with success");
+    } else if (outdated) {
+      node.log.notice("Background saving given up: all data was flushed");
     } else {
       this.fail(`Write error saving DB on disk: ${failure}`);
       node.log.warning("Background saving error");
@@ -213,11 +228,31 @@ export class Persistence implements PersistenceHooks {
     modules.replication.blockSnapshots(false);
   }
 
+  /**
+   * FLUSHALL: a file that is being written in the background would bring the data back, and with save points the file
+   * that is there would too (flushAllDataAndResetRDB).
+   */
+  onFlushed(): void {
+    if (this.saving) {
+      this.outdated = true;
+      this.modules.snapshots.fail("all data was flushed");
+      this.file?.discard();
+    }
+    if (this.node.configuration.get("save").length > 0) this.saveFlushed();
+  }
+
+  /** Again by `cron` while the engine takes a snapshot for a replica. */
+  private saveFlushed(): void {
+    this.flushedSaveDue = this.modules.snapshots.running;
+    if (this.flushedSaveDue) return;
+    const failure = this.writeNow();
+    if (failure !== undefined) this.node.log.warning(`Error trying to save the DB: ${failure}`);
+  }
+
   private succeed(): void {
     this.node.log.notice("DB saved on disk");
     this.dirtyAtSave = this.dirtyAtStart;
     this.node.lastSaveMs = this.node.modules.clock.nowMs();
-    this.saves++;
     this.lastOk = true;
     this.applyGate();
   }

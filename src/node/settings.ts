@@ -89,6 +89,10 @@ export function applySettings(node: Node): void {
     node.tuning.trackLatency = configuration.get("latency-tracking");
     node.slowlog.trim(node.tuning.slowlogLengthMax);
   });
+  listen(["client-output-buffer-limit"], () => {
+    const { hardBytes } = configuration.get("client-output-buffer-limit").normal;
+    node.tuning.replyBytesMax = hardBytes === 0 ? Number.POSITIVE_INFINITY : hardBytes;
+  });
   listen(["notify-keyspace-events"], () => {
     let wanted = 0;
     for (const letter of configuration.get("notify-keyspace-events")) {

@@ -20,6 +20,7 @@ export interface SnapshotFile {
   commit(path: string, done: (failure: string | undefined) => void): void;
   /** What was written, to be read from the start; an unnamed file goes away when the source is closed. */
   reread(): SnapshotSource;
+  /** Drops it, also while `commit` is under way: then that fails. */
   discard(): void;
 }
 

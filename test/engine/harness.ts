@@ -213,6 +213,7 @@ export class Session {
       this.engine.journalTaken();
     }
     takeKeyEvents(this.engine, {
+      onFlushed: () => undefined,
       onReady: (database, key) => {
         this.ready.push(`${database}:${Buffer.from(key).toString("latin1")}`);
       },

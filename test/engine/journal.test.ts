@@ -307,7 +307,7 @@ test("canonical forms, SELECT only where needed, MULTI around more than one writ
     ],
     [
       [["MULTI"], ["SET", "a", "1"], ["SELECT", "2"], ["SET", "a", "2"], ["EXEC"]],
-      [["MULTI"], ["SELECT", "0"], ["SET", "a", "1"], ["SELECT", "2"], ["SET", "a", "2"], ["EXEC"]],
+      [["SELECT", "0"], ["MULTI"], ["SET", "a", "1"], ["SELECT", "2"], ["SET", "a", "2"], ["EXEC"]],
     ],
     [[["MULTI"], ["GET", "a"], ["EXEC"]], []],
     [[["MULTI"], ["SET", "a", "1"], ["DISCARD"]], []],
@@ -485,7 +485,7 @@ test("a unit that does not fit one region, and one command of megabytes", async 
     session.feed(encode(["SET", "big", "v".repeat(3_000_000)]));
     const stream = Buffer.concat(session.journal);
     const commands = parse(stream);
-    expect(commands.map((argv) => argv[0]).slice(0, 3)).toEqual(["MULTI", "SELECT", "SET"]);
+    expect(commands.map((argv) => argv[0]).slice(0, 3)).toEqual(["SELECT", "MULTI", "SET"]);
     expect(commands.map((argv) => argv[0]).slice(-3)).toEqual(["SET", "EXEC", "SET"]);
     const link = new Session(replica, { flags: ClientFlag.Primary });
     link.feed(stream);

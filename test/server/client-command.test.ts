@@ -107,6 +107,35 @@ describe("CLIENT", () => {
     client.close();
   });
 
+  test("PAUSE WRITE holds what tells replicas something without being a write", async () => {
+    await shared.call("PFADD", "pf", "a");
+    expect(await shared.call("CLIENT", "PAUSE", "10000", "WRITE")).toBe("OK");
+    const commands = [
+      ["PFCOUNT", "pf"],
+      ["PUBLISH", "channel", "message"],
+      ["SPUBLISH", "channel", "message"],
+    ];
+    const clients = await Promise.all(commands.map(() => shared.server.connect()));
+    const replies = clients.map((client, at) => client.call(...(commands[at] as string[])));
+    await until(async () => (await shared.info("clients")).get("blocked_clients") === "3");
+    await shared.call("CLIENT", "UNPAUSE");
+    expect(await Promise.all(replies)).toEqual([1, 0, 0]);
+    for (const client of clients) client.close();
+  });
+
+  test("a reply beyond client-output-buffer-limit closes the client instead", async () => {
+    await shared.call("SETRANGE", "long", 200_000, "x");
+    await shared.call("CONFIG", "SET", "client-output-buffer-limit", "normal 100000 0 0");
+    const client = await shared.server.connect();
+    expect(await client.call("GETRANGE", "long", "0", "10")).toBe("\0".repeat(11));
+    expect(await client.call("GET", "long").catch(String)).toContain("closed");
+    await shared.call("CONFIG", "SET", "client-output-buffer-limit", "normal 0 0 0");
+    await shared.server.untilLogged(
+      "scheduled to be closed ASAP for overcoming of output buffer limits",
+    );
+    await shared.call("DEL", "long");
+  });
+
   test("PAUSE WRITE holds writes only; UNPAUSE lets them go on in order", async () => {
     const writer = await shared.server.connect();
     expect(await shared.call("CLIENT", "PAUSE", "10000", "WRITE")).toBe("OK");

@@ -24,7 +24,7 @@ import { badClientName, isClientName } from "./client-name.ts";
 
 export const clientHandler: Handler = container({
   id: (call) => integer(call.client.id),
-  info: (call) => verbatim(`${call.node.clients.describe(call.client, call.nowMs)}\n`),
+  info: (call) => verbatim(`${describe(call, call.client)}\n`),
   list,
   kill,
   setname: setName,
@@ -57,8 +57,12 @@ function list(call: HostCall): ReplyValue {
   } else if (call.count !== 2) {
     return syntaxError;
   }
-  const lines = chosen.map((client) => `${clients.describe(client, call.nowMs)}\n`);
+  const lines = chosen.map((client) => `${describe(call, client)}\n`);
   return verbatim(lines.join(""));
+}
+
+function describe(call: HostCall, client: Client): string {
+  return call.node.clients.describe(client, call.nowMs, client === call.client ? call.argv : []);
 }
 
 function kindOf(word: string): ClientKind | undefined {

@@ -202,6 +202,12 @@ function protocol(call: HostCall): ReplyValue {
       return map(three.map((item, index) => [item, boolean(index === 1)] as const));
     case "bignum":
       return bigNumber(1234567999999999999999999999999999999n);
+    case "attrib":
+      return {
+        kind: "attribute",
+        pairs: [[bulk("key-popularity"), array([bulk("key:123"), integer(90)])]],
+        value: bulk("Some real reply following the attribute"),
+      };
     case "push":
       return push([bulk("server-cpu-usage"), integer(42)]);
     case "verbatim":

@@ -37,7 +37,10 @@ export class Replies {
     const length = engine.replyLength;
     if (this.node.publisher.hasWaiting) this.node.publisher.flushTo(client);
     if (client.kind === "replica") this.refuseReplica(client);
-    else if (!client.closed) {
+    else if (length >= this.node.tuning.replyBytesMax && client.kind === "normal") {
+      // Redis gathers a reply before it sends the first byte: one that is too long closes the client at once.
+      this.node.closeForOutput(client);
+    } else if (!client.closed) {
       client.link.send(engine.memory.bytes, engine.replyAddress, length);
       this.node.stats.netOutputBytes += length;
       this.node.stats.writes++;
@@ -66,6 +69,7 @@ export class Replies {
     const hears = client?.kind === "pubsub" && engine.frameWord(Frame.InsideExec) === 0;
     const id = hears ? engine.clientWord(client.handle, Field.LastCommandId) : Command.None;
     takeKeyEvents(engine, {
+      onFlushed: () => node.noteFlushed(),
       onReady: (database, key) => blocked.noteReady(database, key),
       onNotify: (database, key, _kind, event) => {
         if (hears && engine.replyLength > 0) {

@@ -33,6 +33,8 @@ export interface Surroundings {
     readonly slowlogMicroseconds: number;
     readonly slowlogLengthMax: number;
     readonly trackLatency: boolean;
+    /** client-output-buffer-limit normal, the hard one; Infinity: none. */
+    readonly replyBytesMax: number;
   };
   readonly stats: ServerStats;
   readonly commandStats: HostCommandStats;
@@ -50,8 +52,11 @@ export interface Surroundings {
   /** Runs the handler of a host command. */
   perform(command: HostCommand): HostReply;
   noteJournal(): void;
+  /** FLUSHALL has removed everything. */
+  noteFlushed(): void;
   notePaused(client: Client): void;
   checkOutput(client: Client): void;
+  closeForOutput(client: Client): void;
   drop(client: Client): void;
 }
 
