@@ -4,7 +4,6 @@
  */
 
 import { Interest, Stat } from "../abi";
-import { bytesEqual } from "../base/bytes";
 import { setHashSeed } from "../base/hash";
 import { alloc, canAllocate, free } from "../base/memory";
 import { Stats } from "../base/stats";
@@ -210,7 +209,7 @@ export function find(database: Database, slot: u32, key: usize, length: u32): us
       const at = <u32>ctz(matches);
       const cell = bucket + 16 + ((<usize>at) << 2);
       const e = load<usize>(cell);
-      if (Entry.keyLength(e) == length && bytesEqual(Entry.keyPtr(e), key, length)) {
+      if (Entry.isOf(e, key, length)) {
         foundCell = cell;
         foundIndex = at;
         return e;

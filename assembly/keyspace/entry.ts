@@ -14,7 +14,7 @@
  * snapshot's (saving.ts): it stays when an entry is rebuilt, and is 0 in one that is new.
  */
 import { Encoding, ValueType } from "../abi";
-import { copyBytes } from "../base/bytes";
+import { bytesEqual, copyBytes } from "../base/bytes";
 import { alloc, free, roundedSize, usableSize } from "../base/memory";
 import { discardValue } from "./garbage";
 import { copyOf, valueSize } from "./value";
@@ -73,6 +73,18 @@ export class Entry {
     const word = load<u32>(e, 4);
     if ((word & LONG_KEY) != 0) return load<u32>(e + HEADER + ((<usize>word & EXPIRES) << 3));
     return (word >> 8) & 0xfff;
+  }
+  /** Whether its key is this one: length and place of the key from one load, as every search asks. */
+  @inline static isOf(e: usize, key: usize, length: u32): bool {
+    const word = load<u32>(e, 4);
+    let own = (word >> 8) & 0xfff;
+    let at = e + HEADER + ((word & EXPIRES) << 3);
+    if ((word & LONG_KEY) != 0) {
+      own = load<u32>(at);
+      at += 4;
+    }
+    at += word & (POINTER | INTEGER);
+    return own == length && bytesEqual(at, key, length);
   }
   @inline static inlineLength(e: usize): u32 {
     return load<u32>(e, 4) >> 20;
