@@ -116,7 +116,7 @@ function restoreCommand(source: Source): string[] {
     () => [v.word("freq"), prng.pick(["0", "5", "255", "256", "-1", "x"])],
   ];
   const ttl = prng.chance(0.6) ? "0" : prng.chance(0.5) ? v.milliseconds() : v.integer();
-  const name = prng.chance(0.9) ? "restore" : "restore-asking";
+  const name = prng.chance(0.8) ? "restore" : "restore-asking";
   return [v.word(name), v.key(), ttl, prng.pick(payloads), ...optional(source, choices, 3)];
 }
 

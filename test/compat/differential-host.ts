@@ -215,7 +215,7 @@ export const hostCommands: readonly (readonly string[])[] = [
 ];
 
 /** Containers that offer all of Redis's subcommands, so that HELP is the same. */
-export const helpCommands = ["COMMAND", "CONFIG", "OBJECT", "PUBSUB", "SLOWLOG"];
+export const helpCommands = ["COMMAND", "CONFIG", "OBJECT", "PUBSUB", "SLOWLOG", "XGROUP", "XINFO"];
 
 /** Lines as typed: quoting, blanks, escapes. Each has exactly one reply. */
 export const inlineLines: readonly (readonly [line: string, ...args: string[]])[] = [

@@ -23,6 +23,11 @@ function index({ values: v, prng }: Source): string {
   return prng.chance(0.8) ? String(prng.below(24) - 12) : v.integer();
 }
 
+/** Most lists are short. */
+function endIndex(source: Source): string {
+  return source.prng.chance(0.6) ? source.prng.pick(["0", "-1", "1"]) : index(source);
+}
+
 function count({ values: v, prng }: Source): string {
   return prng.chance(0.85) ? String(prng.below(6)) : v.integer();
 }
@@ -59,7 +64,7 @@ export const listCommands: readonly Weighted[] = [
   [3, (s) => [s.values.word("llen"), s.values.key()]],
   [5, (source) => [source.values.word("lindex"), source.values.key(), index(source)]],
   [8, (s) => [s.values.word("lrange"), s.values.key(), index(s), index(s)]],
-  [5, (s) => [s.values.word("lset"), s.values.key(), index(s), element(s)]],
+  [8, (s) => [s.values.word("lset"), s.values.key(), endIndex(s), element(s)]],
   [4, (s) => [s.values.word("lrem"), s.values.key(), index(s), element(s)]],
   [3, (s) => [s.values.word("ltrim"), s.values.key(), index(s), index(s)]],
   [
