@@ -112,15 +112,26 @@ export function listKeysInSlot(slot: u32, max: u32): u32 {
   return count;
 }
 
-/** Deletes every key of the slot in database 0, with a DEL in the journal for each. */
+/** Keys of a slot that `deleteKeysInSlot` deletes next, as deleting moves the table. */
+const doomed: usize = memory.data(512 * 4, 16);
+const DOOMED_MAX: u32 = 512;
+
+/**
+ * Deletes keys of the slot in database 0, at most some hundred, with a DEL in the journal for each. Answers how many; 0
+ * when there is none left, or no room in the journal.
+ */
 export function deleteKeysInSlot(slot: u32, nowMs: f64): u32 {
   setNow(<i64>nowMs);
   const database = databaseAt(0);
-  const table = database.table(slot);
+  let count: u32 = 0;
+  SlotWalk.start(database.table(slot));
+  for (let e = SlotWalk.next(); e != 0 && count < DOOMED_MAX; e = SlotWalk.next()) {
+    store<usize>(doomed + ((<usize>count) << 2), e);
+    count++;
+  }
   let deleted: u32 = 0;
-  while (database.factsOf(slot).used > 0) {
-    SlotWalk.start(table);
-    const e = SlotWalk.next();
+  for (; deleted < count; deleted++) {
+    const e = load<usize>(doomed + ((<usize>deleted) << 2));
     const key = Entry.keyPtr(e);
     const length = Entry.keyLength(e);
     find(database, slot, key, length);
@@ -131,7 +142,6 @@ export function deleteKeysInSlot(slot: u32, nowMs: f64): u32 {
     }
     deleteFound(database, slot, e);
     Stats.add(Stat.Dirty, 1);
-    deleted++;
   }
   refreshStats();
   publish();

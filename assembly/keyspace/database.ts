@@ -10,7 +10,7 @@ import { Stats } from "../base/stats";
 import { NEVER } from "../structures/hash-table";
 import { hashNextExpiry } from "../structures/hash-value";
 import { Entry } from "./entry";
-import { ExpiryWalk } from "./expiry-walk";
+import { Walks } from "./expiry-walk";
 import { Saving } from "./saving";
 import {
   BUCKET,
@@ -143,7 +143,7 @@ export function replaceDatabase(database: Database): Database {
 }
 
 export function freeDatabase(database: Database): void {
-  ExpiryWalk.forget();
+  Walks.forgetAll();
   Stats.add(Stat.TableMemory, -(<f64>databaseBytes()));
   free(changetype<usize>(database));
 }
@@ -242,7 +242,7 @@ export function replaceFound(database: Database, slot: u32, e: usize): void {
 function noteExpiry(facts: SlotFacts, expireAt: i64): void {
   const at = <f64>expireAt;
   if (facts.expires == 0 || at < facts.nextExpiry) facts.nextExpiry = at;
-  ExpiryWalk.note(changetype<usize>(facts), at);
+  Walks.keys.note(changetype<usize>(facts), at);
 }
 
 /** Adds the entry of the key that was just searched and not found. */
@@ -287,6 +287,7 @@ export function noteFieldExpiry(database: Database, slot: u32, at: i64): void {
   if (at == NEVER) return;
   const tick = fieldTick(at);
   const facts = database.factsOf(slot);
+  Walks.fields.note(changetype<usize>(facts), <f64>at);
   if (facts.fieldExpiry == 0 || tick < facts.fieldExpiry) facts.fieldExpiry = tick;
   if (database.fieldExpiry == 0 || tick < database.fieldExpiry) database.fieldExpiry = tick;
 }

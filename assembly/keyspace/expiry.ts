@@ -6,7 +6,7 @@ import { now } from "../base/frame";
 import { Journal } from "../journal";
 import { Database, databaseAt, find, SLOT_COUNT } from "./database";
 import { Entry } from "./entry";
-import { ExpiryWalk } from "./expiry-walk";
+import { Walks } from "./expiry-walk";
 import { deleteExpired } from "./keyspace";
 import { WIDTH } from "./slot-table";
 import { nextOccupied, SlotWalk } from "./walk";
@@ -76,14 +76,15 @@ const DUE_MAX: u32 = 512;
 function expireSlot(database: Database, slot: u32): bool {
   const facts = database.factsOf(slot);
   const table = database.table(slot);
-  ExpiryWalk.goOn(changetype<usize>(facts), changetype<usize>(table));
+  const walk = Walks.keys;
+  walk.goOn(changetype<usize>(facts), changetype<usize>(table));
   const bucketCount = table.walkCount;
   let due: u32 = 0;
   let sum: f64 = 0;
   let count: f64 = 0;
-  while (ExpiryWalk.index < bucketCount && budgetLeft > 0 && due + WIDTH <= DUE_MAX) {
-    const bucket = table.bucketAt(ExpiryWalk.index);
-    ExpiryWalk.index++;
+  while (walk.index < bucketCount && budgetLeft > 0 && due + WIDTH <= DUE_MAX) {
+    const bucket = table.bucketAt(walk.index);
+    walk.index++;
     let expiring = <u32>load<u16>(bucket, 12);
     budgetLeft -= 1 + <i32>popcnt(expiring);
     lookedAt += <u32>popcnt(expiring);
@@ -97,14 +98,14 @@ function expireSlot(database: Database, slot: u32): bool {
       }
       sum += <f64>(at - now);
       count += 1;
-      if (<f64>at < ExpiryWalk.next) ExpiryWalk.next = <f64>at;
+      if (<f64>at < walk.next) walk.next = <f64>at;
     }
   }
   noteTtl(database, sum, count);
-  const done = ExpiryWalk.index >= bucketCount;
+  const done = walk.index >= bucketCount;
   if (done) {
-    facts.nextExpiry = ExpiryWalk.next;
-    ExpiryWalk.forget();
+    facts.nextExpiry = walk.next;
+    walk.forget();
   }
   return deleteDue(database, slot, due) && done;
 }
@@ -115,7 +116,7 @@ function deleteDue(database: Database, slot: u32, due: u32): bool {
     const e = load<usize>(dueCells + ((<usize>i) << 2));
     if (!Journal.reserve(Entry.keyLength(e))) {
       database.factsOf(slot).nextExpiry = 0;
-      ExpiryWalk.forget();
+      Walks.keys.forget();
       budgetLeft = 0;
       return false;
     }

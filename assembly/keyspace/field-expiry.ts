@@ -17,10 +17,12 @@ import { ExpiringTable, NEVER } from "../structures/hash-table";
 import { hashExpires, hashNextExpiry } from "../structures/hash-value";
 import { Database, databaseAt, fieldTick, find, noteFieldExpiry, SLOT_COUNT } from "./database";
 import { Entry, setPointer } from "./entry";
+import { Walks } from "./expiry-walk";
 import { deleteFound, willChange } from "./keyspace";
 import { notify } from "./notify";
 import { isAwaited } from "./saved";
-import { nextOccupied, SlotWalk } from "./walk";
+import { TAG_MASK } from "./slot-table";
+import { nextOccupied } from "./walk";
 
 /** Fields removed since the slice of the cycle began. */
 let removed: u32 = 0;
@@ -105,8 +107,8 @@ let budgetLeft: i32 = 0;
 let cycleDatabase: u32 = 0;
 let cycleSlot: u32 = 0;
 
-const dueHashes: usize = memory.data(512 * 4, 16);
-const DUE_MAX: u32 = 512;
+/** Those of one bucket. */
+const dueHashes: usize = memory.data(16 * 4, 16);
 const scanned: usize = memory.data(4096 * 4, 16);
 if (DICT_SCAN_MAX != 4096) ERROR("scanned must hold what dictScan reports");
 
@@ -160,30 +162,53 @@ function expireInDatabase(database: Database): bool {
   return true;
 }
 
+/**
+ * Goes on with the walk of a slot for as long as the budget lasts. Until it ends the slot counts as due; then it is known
+ * when its next field expires.
+ */
 function expireInSlot(database: Database, slot: u32): void {
   const facts = database.factsOf(slot);
+  const table = database.table(slot);
+  const walk = Walks.fields;
+  walk.goOn(changetype<usize>(facts), changetype<usize>(table));
+  while (budgetLeft > 0 && walk.index < table.walkCount) {
+    const due = collectDue(table.bucketAt(walk.index));
+    for (let i: u32 = 0; i < due; i++) {
+      // The rest of the bucket is the next slice's.
+      if (budgetLeft <= 0) return;
+      const e = load<usize>(dueHashes + ((<usize>i) << 2));
+      const awaited = isAwaited(database, slot, e);
+      const at = awaited
+        ? hashNextExpiry(Entry.encoding(e), Entry.pointer(e))
+        : expireInHash(database, slot, e);
+      if (at < now && !awaited) return;
+      walk.note(changetype<usize>(facts), <f64>at);
+    }
+    walk.index++;
+    budgetLeft--;
+  }
+  // Without its last key the slot has no walk any more.
+  if (walk.facts != changetype<usize>(facts) || walk.index < table.walkCount) return;
+  const next = walk.next;
+  walk.forget();
+  facts.fieldExpiry = 0;
+  if (next < <f64>NEVER) noteFieldExpiry(database, slot, <i64>next);
+}
+
+/** Collects the hashes of a bucket with fields that are due; notes when fields of the others are. */
+function collectDue(bucket: usize): u32 {
   let due: u32 = 0;
-  let next: i64 = NEVER;
-  SlotWalk.start(database.table(slot));
-  for (let e = SlotWalk.next(); e != 0; e = SlotWalk.next()) {
+  let taken = i8x16.bitmask(v128.load(bucket)) & TAG_MASK;
+  for (; taken != 0; taken &= taken - 1) {
+    const e = load<usize>(bucket + 16 + ((<usize>ctz(taken)) << 2));
     if (!Entry.hasExpiringFields(e)) continue;
     const at = hashNextExpiry(Entry.encoding(e), Entry.pointer(e));
-    if (at >= now || due == DUE_MAX) {
-      if (at < next) next = at;
-      continue;
-    }
-    store<usize>(dueHashes + ((<usize>due) << 2), e);
-    due++;
+    if (at < now) {
+      store<usize>(dueHashes + ((<usize>due) << 2), e);
+      due++;
+    } else if (<f64>at < Walks.fields.next) Walks.fields.next = <f64>at;
   }
-  budgetLeft -= <i32>(facts.used >> 3);
-  facts.fieldExpiry = 0;
-  noteFieldExpiry(database, slot, next);
-  for (let i: u32 = 0; i < due; i++) {
-    const e = load<usize>(dueHashes + ((<usize>i) << 2));
-    if (budgetLeft > 0 && !isAwaited(database, slot, e)) {
-      noteFieldExpiry(database, slot, expireInHash(database, slot, e));
-    } else noteFieldExpiry(database, slot, hashNextExpiry(Entry.encoding(e), Entry.pointer(e)));
-  }
+  return due;
 }
 
 /** Removes expired fields of one hash, and the hash with its last one; answers when the next one may expire. */

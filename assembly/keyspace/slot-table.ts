@@ -18,7 +18,7 @@ import { hash32, hashSeed } from "../base/hash";
 import { alloc, free } from "../base/memory";
 import { Stats } from "../base/stats";
 import { Entry } from "./entry";
-import { ExpiryWalk } from "./expiry-walk";
+import { Walks } from "./expiry-walk";
 
 /** Bytes of a bucket, entries in it, and the bits of their tags in a SIMD comparison. */
 export const BUCKET: u32 = 64;
@@ -227,7 +227,7 @@ export function resizeTable(table: SlotTable, bucketCount: u32): void {
     beginMove(table, bucketCount);
     return;
   }
-  if (ExpiryWalk.table == changetype<usize>(table)) ExpiryWalk.forget();
+  Walks.forget(changetype<usize>(table));
   const old = table.buckets;
   const oldCount = table.bucketCount;
   const buckets = alloc(bytes);
@@ -273,7 +273,7 @@ function endMove(table: SlotTable, isDone: bool): void {
   const gone = isDone ? move.oldCount : move.freshCount;
   free(isDone ? move.old : move.fresh);
   Stats.add(Stat.TableMemory, -(<f64>gone * <f64>BUCKET));
-  if (isDone && ExpiryWalk.table == changetype<usize>(table)) ExpiryWalk.skip(gone);
+  if (isDone) Walks.skip(changetype<usize>(table), gone);
   if (move.previous != 0) changetype<TableMove>(move.previous).next = move.next;
   else firstMove = move.next;
   if (move.next != 0) changetype<TableMove>(move.next).previous = move.previous;

@@ -24,6 +24,9 @@ export const reclaimSliceKeys = 512;
 /** Buckets of a table that is being resized, moved by one call into the engine. */
 export const moveSliceBuckets = 64;
 
+/** Keys of slots that have gone to others are deleted for so many milliseconds before clients get their turn. */
+export const slotDeletionMs = 2;
+
 /** Clients that send much at once are worked for during so much of a turn, milliseconds. */
 export const inputSliceMs = 2;
 

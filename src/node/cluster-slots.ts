@@ -6,6 +6,7 @@ import { error } from "../base/reply.ts";
 import type { SlotState } from "../cluster/effects.ts";
 import type { Client } from "./client.ts";
 import type { Node } from "./node.ts";
+import type { SlotDeletions } from "./slot-deletions.ts";
 
 const ownerBits = SlotBit.Owned | SlotBit.OfPrimary | SlotBit.Unbound;
 
@@ -23,31 +24,22 @@ function slotBits(state: SlotState): number {
 }
 
 /** Tells the engine whose the slots are now; subscribers of shard channels that leave are let go. */
-export function publishSlots(node: Node, slots: readonly SlotState[]): void {
+export function publishSlots(
+  node: Node,
+  slots: readonly SlotState[],
+  deletions: SlotDeletions,
+): void {
   const { engine, publisher } = node;
   const bytes = engine.slotStatesView();
   const left = new Set<number>();
   for (const state of slots) {
     const bits = slotBits(state);
+    if ((bits & (SlotBit.Owned | SlotBit.Importing)) !== 0) deletions.finish(state.slot);
     // As in Redis also when the slot goes to our replica or our primary (clusterDelSlot).
     if ((((bytes[state.slot] as number) ^ bits) & ownerBits) !== 0) left.add(state.slot);
     bytes[state.slot] = bits;
   }
   if (left.size > 0) publisher.leaveSlots(left);
-}
-
-/** Deletes every key of the slots. */
-export function deleteKeys(node: Node, slots: readonly number[]): void {
-  const { engine, modules } = node;
-  const nowMs = modules.clock.nowMs();
-  for (const slot of slots) {
-    // It stops early when the journal has no room, which taking it out makes.
-    let deleted = 1;
-    while (deleted > 0 && engine.countKeysInSlot(slot) > 0) {
-      deleted = engine.deleteKeysInSlot(slot, nowMs);
-      node.takeJournal();
-    }
-  }
 }
 
 /**

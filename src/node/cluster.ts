@@ -16,9 +16,10 @@ import type {
   LinkBuffers,
 } from "./cluster-io.ts";
 import { clusterDirectives, clusterOptions } from "./cluster-options.ts";
-import { deleteKeys, publishSlots, redirectBlocked } from "./cluster-slots.ts";
+import { publishSlots, redirectBlocked } from "./cluster-slots.ts";
 import type { ClusterHooks } from "./hooks.ts";
 import type { Node } from "./node.ts";
+import { SlotDeletions } from "./slot-deletions.ts";
 
 export interface ClusterModules {
   readonly bus: ClusterBus;
@@ -35,6 +36,7 @@ const tickToleranceMs = 5;
 /** One node's cluster: carries events to the core and performs its effects, strictly in order. */
 export class ClusterRuntime implements ClusterHooks, BusEvents {
   readonly core: ClusterCore;
+  readonly slotDeletions: SlotDeletions;
   private readonly queue: ClusterEvent[] = [];
   private handling = false;
   private lastFacts: ReplicationFacts = { offset: -1, lastContactMs: -1, loading: false };
@@ -47,6 +49,7 @@ export class ClusterRuntime implements ClusterHooks, BusEvents {
     private readonly modules: ClusterModules,
   ) {
     const { system, clock } = node.modules;
+    this.slotDeletions = new SlotDeletions(node);
     const seed = Number.parseInt(system.randomHex(8), 16);
     this.core = new ClusterCore(
       { directives: clusterOptions(node.configuration), config, nowMs: clock.nowMs() },
@@ -179,12 +182,14 @@ export class ClusterRuntime implements ClusterHooks, BusEvents {
         modules.bus.send(effect.linkId, effect.message);
         return;
       case "slotsChanged":
-        publishSlots(node, effect.slots);
+        publishSlots(node, effect.slots, this.slotDeletions);
         return;
       case "stateChanged":
         node.setGate(Gate.ClusterDown, effect.state === "fail");
         return;
       case "replicate":
+        // What the journal still has to say of them belongs to the history that ends here.
+        this.slotDeletions.finishAll();
         modules.replication.startReplicating(effect.ip, effect.port);
         return;
       case "becomePrimary":
@@ -199,7 +204,7 @@ export class ClusterRuntime implements ClusterHooks, BusEvents {
         node.applyPauses(node.modules.clock.nowMs());
         return;
       case "deleteSlotKeys":
-        deleteKeys(node, effect.slots);
+        this.slotDeletions.add(effect.slots);
         return;
       case "flushData":
         node.engine.flush(-1, false);

@@ -164,3 +164,53 @@ for (const [sourceKind, targetKind] of pairs) {
     });
   });
 }
+
+test(
+  "a slot that goes to another node takes its keys out of the old one, however many",
+  async () => {
+    const tag = "{reef}";
+    const keyCount = 60_000;
+    const cluster = await TestCluster.start({ kinds: ["atoll", "atoll", "atoll"] });
+    try {
+      await cluster.form(3);
+      const [target, source] = [cluster.member(0), cluster.member(1)];
+      const slot = hashSlot(tag);
+      const client = await source.running.connect();
+      for (let from = 0; from < keyCount; from += 2000) {
+        const commands = Array.from({ length: 2000 }, (_, at) => [
+          "SET",
+          `${tag}${from + at}`,
+          "v",
+        ]);
+        await client.pipeline(commands);
+      }
+      expect(await client.must("CLUSTER", "COUNTKEYSINSLOT", slot)).toBe(keyCount);
+      // Without asking the source: its claim is the older one.
+      await target.must(
+        "CLUSTER",
+        "SETSLOT",
+        slot,
+        "IMPORTING",
+        String(await source.must("CLUSTER", "MYID")),
+      );
+      await target.must(
+        "CLUSTER",
+        "SETSLOT",
+        slot,
+        "NODE",
+        String(await target.must("CLUSTER", "MYID")),
+      );
+      await until(
+        async () => String(await client.call("GET", `${tag}1`)).includes("MOVED"),
+        10_000,
+      );
+      expect(await client.must("CLUSTER", "COUNTKEYSINSLOT", slot)).toBe(0);
+      expect(await client.must("CLUSTER", "GETKEYSINSLOT", slot, 10)).toEqual([]);
+      await until(async () => (await client.must("DBSIZE")) === 0, 10_000);
+      client.close();
+    } finally {
+      await cluster.stop();
+    }
+  },
+  TIMEOUT_MS,
+);

@@ -46,6 +46,46 @@ for (const build of builds) {
     return startEngine(fresh!);
   };
   describe(`expiry of fields (${build.name})`, () => {
+    test("the cycle walks a slot of very many keys bit by bit, whatever happens to its table", async () => {
+      const instance = await start();
+      const session = open(instance);
+      const { engine } = instance;
+      const hashCount = 40;
+      for (let at = 0; at < 12_000; at++) {
+        session.call("SET", `{t}${at}`, "v");
+        if (at % 300 !== 0) continue;
+        session.call("HSET", `{t}h${at}`, "soon", "1", "later", "2", "stays", "3");
+        session.call("HPEXPIRE", `{t}h${at}`, "100", "FIELDS", "1", "soon");
+        session.call("HPEXPIRE", `{t}h${at}`, "60000", "FIELDS", "1", "later");
+      }
+      let added = 0;
+      const expire = (): number => {
+        let removed = 0;
+        let calls = 0;
+        for (; calls < 3_000 && removed < hashCount; calls++) {
+          removed += engine.expireCycle(session.nowMs, 16);
+          // The table grows under the walk.
+          if (calls % 3 === 0) session.call("SET", `{t}new${added++}`, "v");
+        }
+        // A slice looks at few of the thousand buckets.
+        expect(calls).toBeGreaterThan(40);
+        return removed;
+      };
+      session.nowMs += 5_000;
+      expect(expire()).toBe(hashCount);
+      for (let slice = 0; slice < 200; slice++)
+        expect(engine.expireCycle(session.nowMs, 16)).toBe(0);
+      session.call("HPEXPIRE", "{t}h0", "20000", "FIELDS", "1", "stays");
+      session.nowMs += 30_000;
+      for (let slice = 0; slice < 200; slice++) engine.expireCycle(session.nowMs, 16);
+      expect(session.call("HLEN", "{t}h0")).toBe(1);
+      session.nowMs += 60_000;
+      expect(expire()).toBe(hashCount);
+      expect(session.call("EXISTS", "{t}h0")).toBe(0);
+      expect(session.call("HLEN", "{t}h300")).toBe(1);
+      expect(sound(instance)).toBe(true);
+    }, 30_000);
+
     for (const [entries, before, after] of [
       [512, "listpack", "listpackex"],
       [0, "hashtable", "hashtable"],

@@ -63,13 +63,13 @@ const handlers: Readonly<Record<string, ClusterHandler>> = {
     return typeof answer === "number" ? integer(answer) : adminReply(answer);
   },
   keyslot: (_cluster, call) => integer(call.node.engine.slotOfKey(call.bytes(2))),
-  countkeysinslot: (_cluster, call) => {
+  countkeysinslot: (cluster, call) => {
     const slot = call.integer(2);
     if (slot === undefined) return notAnInteger;
     if (slot < 0 || slot >= slotCount) return error("ERR Invalid slot");
-    return integer(call.node.engine.countKeysInSlot(slot));
+    return integer(cluster.slotDeletions.countKeys(slot));
   },
-  getkeysinslot: (_cluster, call) => {
+  getkeysinslot: (cluster, call) => {
     const slot = call.integer(2);
     const count = slot === undefined ? undefined : call.integer(3);
     if (slot === undefined || count === undefined) return notAnInteger;
@@ -77,7 +77,7 @@ const handlers: Readonly<Record<string, ClusterHandler>> = {
       return error("ERR Invalid slot or number of keys");
     }
     const { engine } = call.node;
-    return bulks(engine.keysInSlot(slot, Math.min(count, engine.countKeysInSlot(slot))));
+    return bulks(engine.keysInSlot(slot, Math.min(count, cluster.slotDeletions.countKeys(slot))));
   },
   // Changing.
   meet: (cluster, call) => {
@@ -87,18 +87,18 @@ const handlers: Readonly<Record<string, ClusterHandler>> = {
   },
   forget: (cluster, call) => admin(cluster, { kind: "forget", nodeId: call.text(2) }),
   replicate: (cluster, call) =>
-    admin(cluster, { kind: "replicate", nodeId: call.text(2), dbEmpty: isEmpty(call) }),
+    admin(cluster, { kind: "replicate", nodeId: call.text(2), dbEmpty: isEmpty(cluster) }),
   failover,
   reset,
   addslots: (cluster, call) => admin(cluster, { kind: "addSlots", slots: texts(call, 2) }),
   delslots: (cluster, call) => admin(cluster, { kind: "delSlots", slots: texts(call, 2) }),
   addslotsrange: (cluster, call) => ranges(cluster, call, "addSlotsRange"),
   delslotsrange: (cluster, call) => ranges(cluster, call, "delSlotsRange"),
-  flushslots: (cluster, call) => admin(cluster, { kind: "flushSlots", dbEmpty: isEmpty(call) }),
+  flushslots: (cluster) => admin(cluster, { kind: "flushSlots", dbEmpty: isEmpty(cluster) }),
   setslot: (cluster, call) => {
     const slot = call.integer(2);
     const valid = slot !== undefined && slot >= 0 && slot < slotCount;
-    const keysInSlot = valid ? call.node.engine.countKeysInSlot(slot) : 0;
+    const keysInSlot = valid ? cluster.slotDeletions.countKeys(slot) : 0;
     const action = texts(call, 3);
     return admin(cluster, { kind: "setSlot", slot: call.text(2), action, keysInSlot });
   },
@@ -112,8 +112,9 @@ function texts(call: HostCall, from: number): string[] {
   return call.argv.slice(from).map(latin1Text);
 }
 
-function isEmpty(call: HostCall): boolean {
-  return call.node.engine.keyCount(0) === 0;
+function isEmpty(cluster: ClusterRuntime): boolean {
+  cluster.slotDeletions.finishAll();
+  return cluster.node.engine.keyCount(0) === 0;
 }
 
 function admin(cluster: ClusterRuntime, command: AdminCommand): ReplyValue {
@@ -147,7 +148,7 @@ function reset(cluster: ClusterRuntime, call: HostCall): ReplyValue {
   if (call.count > 3) return subcommandSyntaxError(call);
   const option = call.word(2);
   if (call.count === 3 && option !== "hard" && option !== "soft") return syntaxError;
-  return admin(cluster, { kind: "reset", hard: option === "hard", dbEmpty: isEmpty(call) });
+  return admin(cluster, { kind: "reset", hard: option === "hard", dbEmpty: isEmpty(cluster) });
 }
 
 function replicas(cluster: ClusterRuntime, call: HostCall): ReplyValue {
