@@ -86,7 +86,8 @@ export function passGates(row: CommandRow): Verdict {
     const writes = (flags & (CommandFlag.Write | CommandFlag.MayReplicate)) != 0;
     if ((gates & Gate.PauseAll) != 0 || writes) return Verdict.Paused;
   }
-  if ((gates & Gate.Saving) != 0 && !obey && mustWait(row)) return Verdict.Paused;
+  const internal = (clientFlags & ClientFlag.Internal) != 0;
+  if ((gates & Gate.Saving) != 0 && !internal && mustWait(row)) return Verdict.Paused;
   return Verdict.Run;
 }
 

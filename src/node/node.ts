@@ -220,6 +220,11 @@ export class Node implements Surroundings {
     for (const client of paused) this.execution.unparkLater(client);
   }
 
+  /** A pause holds commands; where none does, it is a snapshot that the engine lets a client wait for. */
+  get pausing(): boolean {
+    return this.hasGate(Gate.PauseAll) || this.hasGate(Gate.PauseWrites);
+  }
+
   /** The client's next command is held by a pause, or until a snapshot has saved what it is to change. */
   notePaused(client: Client): void {
     this.paused.add(client);
@@ -258,12 +263,12 @@ export class Node implements Surroundings {
 
   /**
    * The peer has stopped sending, and some of what it sent is not read yet. Whoever waits for a key or for a pause to
-   * end is let go as if all were read; replies that are on their way still arrive. Who is held without a pause waits for
-   * a snapshot, and not for long.
+   * end is let go as if all were read; replies that are on their way still arrive.
    */
   peerDone(client: Client): void {
-    const paused = client.state === ClientState.Paused && this.pauses.holding;
-    if (client.state === ClientState.Blocked || paused) this.drop(client);
+    if (client.state === ClientState.Blocked || client.state === ClientState.Paused) {
+      this.drop(client);
+    }
   }
 
   /** Ends a connection without sending what is left. */

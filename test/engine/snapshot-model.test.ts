@@ -135,11 +135,12 @@ for (const [build, instance] of (await startEngines()).entries()) {
         for (let i = 0; i < 100; i++) loader.call(...additions.set!(keyOf("set", random), random));
         loader.call("SET", "string:0", "y".repeat(2_000_000));
         for (let i = 0; i < 100; i++) loader.call(...write(random));
-        // The odd seeds' clients may not be held, as a primary's link may not.
+        // The odd seeds' clients are the host's own, which are not held.
         const unheld = seed % 2 === 1;
-        const clients = Array.from({ length: 6 }, () => {
+        const clients = Array.from({ length: 6 }, (_, at) => {
           const session = new Session(instance, { nowMs });
-          if (unheld) session.setFlag(ClientFlag.Primary, true);
+          if (unheld) session.setFlag(ClientFlag.Internal, true);
+          else session.setFlag(ClientFlag.Primary, at % 2 === 0);
           return session;
         });
         const before = engine.digest();

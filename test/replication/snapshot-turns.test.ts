@@ -84,13 +84,37 @@ describeWithTools(["redis-server"], "images of a set of two million members", ()
   }, timeoutMs);
   afterAll(() => peers.stop());
 
+  /** All that the primary has done has arrived, and the data are the same. */
+  async function expectSame(replica: Peer): Promise<void> {
+    const offset = await field(primary, "replication", "master_repl_offset");
+    await until(
+      async () =>
+        Number(await field(replica, "replication", "slave_repl_offset")) >= Number(offset),
+      60_000,
+    );
+    expect(await replica.client.must("DEBUG", "DIGEST")).toBe(
+      await primary.client.must("DEBUG", "DIGEST"),
+    );
+  }
+
+  function bgsaveDone(peer: Peer): Promise<void> {
+    return until(
+      async () => (await field(peer, "persistence", "rdb_bgsave_in_progress")) === "0",
+      120_000,
+    );
+  }
+
   /** Runs `make` under load until turns are short, or the machine cannot be why they are long. */
-  async function expectShortTurns(name: string, make: () => Promise<void>): Promise<void> {
+  async function expectShortTurns(
+    name: string,
+    peer: Peer,
+    make: () => Promise<void>,
+  ): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       const idle = startIdleClock();
-      await primary.client.must("DEBUG", "TURN-LENGTH", "START");
+      await peer.client.must("DEBUG", "TURN-LENGTH", "START");
       await make();
-      const report = (await primary.client.must("DEBUG", "TURN-LENGTH", "STOP")) as unknown[];
+      const report = (await peer.client.must("DEBUG", "TURN-LENGTH", "STOP")) as unknown[];
       const disturbed = await idle.stop();
       const fields = new Map(report.map((value, at) => [String(value), report[at + 1]]));
       const longest = Number(fields.get("longest-cpu-us")) / 1000;
@@ -105,14 +129,11 @@ describeWithTools(["redis-server"], "images of a set of two million members", ()
     "BGSAVE",
     async () => {
       let before: unknown;
-      await expectShortTurns("BGSAVE", async () => {
+      await expectShortTurns("BGSAVE", primary, async () => {
         before = await primary.client.must("SCARD", "big");
         await primary.client.must("BGSAVE");
         const load = startLoad(primary);
-        await until(
-          async () => (await field(primary, "persistence", "rdb_bgsave_in_progress")) === "0",
-          120_000,
-        );
+        await bgsaveDone(primary);
         const { small } = await load.stop();
         expect(small).toBeGreaterThan(10);
         expect(await field(primary, "persistence", "rdb_last_bgsave_status")).toBe("ok");
@@ -127,10 +148,7 @@ describeWithTools(["redis-server"], "images of a set of two million members", ()
         ["SADD", "big", "later"],
         ["HDEL", "hash", "f1"],
       ]);
-      await until(
-        async () => (await field(primary, "persistence", "rdb_bgsave_in_progress")) === "0",
-        120_000,
-      );
+      await bgsaveDone(primary);
       const redis = await peers.start("redis", ["--save", "", "--dbfilename", "image.rdb"]);
       copyFileSync(
         join(primary.server.directory, "dump.rdb"),
@@ -146,7 +164,7 @@ describeWithTools(["redis-server"], "images of a set of two million members", ()
     "a full synchronization",
     async () => {
       const replica = await peers.start("redis", ["--save", ""]);
-      await expectShortTurns("full synchronization", async () => {
+      await expectShortTurns("full synchronization", primary, async () => {
         await replica.client.must("REPLICAOF", "NO", "ONE");
         await replica.client.must("FLUSHALL");
         await replica.client.must("REPLICAOF", "127.0.0.1", primary.server.port);
@@ -157,12 +175,27 @@ describeWithTools(["redis-server"], "images of a set of two million members", ()
         );
         await load.stop();
       });
-      await until(async () => {
-        const digests = await Promise.all(
-          [primary, replica].map(({ client }) => client.must("DEBUG", "DIGEST")),
-        );
-        return digests[0] === digests[1];
-      }, 60_000);
+      await expectSame(replica);
+    },
+    timeoutMs,
+  );
+
+  test(
+    "BGSAVE of a replica, whose link to the primary waits as clients do",
+    async () => {
+      const replica = await peers.start("atoll", ["--save", ""]);
+      await replica.client.must("REPLICAOF", "127.0.0.1", primary.server.port);
+      await until(
+        async () => (await field(replica, "replication", "master_link_status")) === "up",
+        120_000,
+      );
+      await expectShortTurns("BGSAVE of a replica", replica, async () => {
+        const load = startLoad(primary);
+        await replica.client.must("BGSAVE");
+        await bgsaveDone(replica);
+        await load.stop();
+      });
+      await expectSame(replica);
     },
     timeoutMs,
   );

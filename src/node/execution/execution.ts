@@ -172,7 +172,11 @@ export class Execution {
           return;
         case Yield.Paused:
           client.hostCommand = "";
-          parking.parkAs(client, ClientState.Paused);
+          // Who waits for a snapshot is not read: what it has sent is done, though it may have gone.
+          parking.parkAs(
+            client,
+            this.isPaused(client) ? ClientState.Paused : ClientState.Congested,
+          );
           if (!client.closed) this.node.notePaused(client);
           return;
         case Yield.Blocked:
@@ -186,6 +190,11 @@ export class Execution {
       if (this.turnShare.isOver(hand.segmentStartMs) && parking.giveWay(client, answered)) return;
       yielded = this.engine.resume(client.handle, hand.nowMs);
     }
+  }
+
+  /** Whether it is a pause that holds the client; it never holds our primary. */
+  private isPaused(client: Client): boolean {
+    return this.node.pausing && client.kind !== "master";
   }
 
   // Turns.

@@ -54,6 +54,7 @@ export interface Surroundings {
   noteJournal(): void;
   /** FLUSHALL has removed everything. */
   noteFlushed(): void;
+  readonly pausing: boolean;
   notePaused(client: Client): void;
   checkOutput(client: Client): void;
   closeForOutput(client: Client): void;
