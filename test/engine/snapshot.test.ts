@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { LoadStatus, Stat } from "../../assembly/abi.ts";
+import { LoadStatus, Stat, Yield } from "../../assembly/abi.ts";
 import { Setting } from "../../assembly/settings.ts";
 import { entry, loadBuilds, seeded } from "../assembly/load.ts";
 import { Session, sound, startEngine, startEngines } from "./harness.ts";
@@ -102,6 +102,57 @@ for (const instance of await startEngines()) {
       expect(engine.snapshot.begin(header, NOW)).toBe(true);
       engine.snapshot.end();
       expect(sound(instance)).toBe(true);
+    });
+
+    test("who would change a big value waits until it is saved; others do not", () => {
+      session.call("FLUSHALL");
+      const members = Array.from({ length: 5000 }, (_, at) => `member:${at}`);
+      for (const key of ["big", "gone", "other"]) session.call("SADD", key, ...members);
+      const [one, two, three] = [1, 2, 3].map(() => new Session(instance, { nowMs: NOW }));
+      const before = engine.digest();
+      engine.snapshot.begin(header, NOW);
+      const parts = [takeSnapshotBytes(engine)];
+      // Nothing waits where nothing changes.
+      expect(one!.call("SADD", "new", "a")).toBe(1);
+      expect(one!.call("SUNIONSTORE", "union", "new")).toBe(1);
+      expect(engine.snapshot.awaited).toBe(false);
+      one!.call("SADD", "big", "a");
+      expect(one!.parkedOn).toBe(Yield.Paused);
+      expect(engine.snapshot.awaited).toBe(true);
+      for (const command of [["MULTI"], ["INCR", "number"], ["SADD", "big", "b"], ["EXEC"]]) {
+        two!.call(...command);
+      }
+      expect(two!.parkedOn).toBe(Yield.Paused);
+      expect(session.call("GET", "number")).toBe(null);
+      expect(session.call("SCARD", "big")).toBe(5000);
+      // What is deleted is kept, also while somebody waits for it or it is half saved.
+      three!.call("SPOP", "gone");
+      expect(three!.parkedOn).toBe(Yield.Paused);
+      expect(session.call("DEL", "gone")).toBe(1);
+      while (engine.snapshot.awaited) expect(engine.snapshot.hurry(500)).toBe(true);
+      for (const client of [one!, two!, three!]) client.resume();
+      expect(one!.replies()).toEqual([1]);
+      expect(two!.replies()).toEqual([[1, 1]]);
+      expect(three!.replies()).toEqual([null]);
+      one!.call("SREM", "other", "member:1");
+      expect(one!.parkedOn).toBe(Yield.Paused);
+      engine.snapshot.hurry(100);
+      session.call("PEXPIREAT", "big", NOW + 1);
+      expect(session.call("UNLINK", "other")).toBe(1);
+      expect(engine.snapshot.awaited).toBe(false);
+      one!.resume();
+      expect(one!.replies()).toEqual([0]);
+      for (;;) {
+        const more = engine.snapshot.next(1000);
+        parts.push(takeSnapshotBytes(engine));
+        if (!more) break;
+      }
+      engine.snapshot.end();
+      for (const client of [one!, two!, three!]) client.free();
+      while (engine.reclaim(100_000) > 0);
+      expect(sound(instance)).toBe(true);
+      expect(loadAll(engine, Buffer.concat(parts))).toBe(LoadStatus.Done);
+      expect(engine.digest()).toBe(before);
     });
 
     test("more flushes than are remembered", () => {

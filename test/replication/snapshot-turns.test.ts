@@ -7,7 +7,7 @@ import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { startIdleClock } from "../support/idle-clock.ts";
 import { describeWithTools } from "../support/oracle.ts";
-import type { RespClient } from "../support/resp-client.ts";
+import { encodeCommand, type RespClient } from "../support/resp-client.ts";
 import { until } from "../support/server.ts";
 import { field, type Peer, Peers } from "./pair.ts";
 
@@ -156,6 +156,26 @@ describeWithTools(["redis-server"], "images of a set of two million members", ()
       );
       await redis.client.must("DEBUG", "RELOAD", "NOSAVE", "NOFLUSH");
       expect(await redis.client.must("DEBUG", "DIGEST")).toBe(digest);
+    },
+    timeoutMs,
+  );
+
+  test(
+    "what a client sent that has hung up is done",
+    async () => {
+      await primary.client.must("BGSAVE");
+      for (let at = 0; at < 20; at++) {
+        const client = await primary.server.connect();
+        client.send(encodeCommand(["SADD", "big", `last will ${at}`]));
+        await Bun.sleep(1);
+        client.close();
+      }
+      await bgsaveDone(primary);
+      for (let at = 0; at < 20; at++) {
+        const isMember = async (): Promise<boolean> =>
+          (await primary.client.must("SISMEMBER", "big", `last will ${at}`)) === 1;
+        await until(isMember);
+      }
     },
     timeoutMs,
   );
