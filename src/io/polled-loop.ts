@@ -18,6 +18,8 @@ const napsMax = 2;
 
 /** Much input in one pass over what is ready: time to look at the clock. */
 const inputBytesPerLook = 64 * 1024;
+/** Replies wait while so many sockets are served, no longer: who gets them early sends its next request early. */
+const servedPerFlush = 32;
 /** A pass that has taken so long is interrupted for what else waits, milliseconds. */
 const passMs = 4;
 
@@ -197,6 +199,7 @@ export class PolledLoop implements EventLoop {
     const { patience, system } = this;
     let inputBytes = 0;
     let endMs = 0;
+    let served = 0;
     while (this.servedCount < this.readyCount) {
       const index = this.servedCount++;
       const descriptor = system.readyDescriptor(index);
@@ -207,6 +210,7 @@ export class PolledLoop implements EventLoop {
       const polled = this.polled[descriptor];
       if (polled === undefined) continue;
       const taken = polled.onReady(system.readyEvents(index));
+      if (++served % servedPerFlush === 0) this.outbox.flush();
       if (taken > 0 && polled.activeIn !== patience.window) {
         polled.activeIn = patience.window;
         patience.countActive();

@@ -39,8 +39,7 @@ export class PolledSocket implements ClientSocket, OutboxSocket, Polled {
   private ended = false;
   private writing = false;
   private closed = false;
-  /** Something that was written is in the outbox. */
-  private gathered = false;
+  lastGathered = -1;
 
   constructor(
     private readonly loop: PolledLoop,
@@ -104,11 +103,9 @@ export class PolledSocket implements ClientSocket, OutboxSocket, Polled {
   }
 
   write(bytes: Uint8Array, offset: number, length: number): number {
-    if (this.closed) return 0;
-    if (this.gathered) {
-      this.sendNow();
-      if (this.writing) return 0;
-    }
+    this.sendNow();
+    // What was written before is offered first, after `onDrain`.
+    if (this.closed || this.writing) return 0;
     return this.taken(this.loop.system.send(this.fd, bytes, offset, length), length);
   }
 
@@ -125,22 +122,17 @@ export class PolledSocket implements ClientSocket, OutboxSocket, Polled {
 
   writeSoon(bytes: Uint8Array, offset: number, length: number): boolean {
     if (this.closed || this.writing) return false;
-    if (!this.loop.outbox.take(this, bytes, offset, length)) return false;
-    this.gathered = true;
-    return true;
+    return this.loop.outbox.take(this, bytes, offset, length);
   }
 
   sendNow(): void {
-    if (this.gathered) this.loop.outbox.flush();
+    if (this.lastGathered >= 0) this.loop.outbox.flush();
   }
 
   sendGathered(address: Pointer, bytes: Uint8Array, offset: number, length: number): void {
-    this.gathered = false;
     if (this.closed) return;
-    // What went before it did not go out whole.
-    const taken = this.writing
-      ? 0
-      : this.taken(this.loop.system.sendFrom(this.fd, address, length), length);
+    const { system } = this.loop;
+    const taken = this.taken(system.sendFrom(this.fd, address, length), length);
     if (taken < length) this.events?.onReturned(bytes, offset + taken, length - taken);
   }
 
