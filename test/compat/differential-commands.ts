@@ -111,24 +111,31 @@ function restoreCommand(source: Source): string[] {
   const { values: v, prng } = source;
   const choices = [
     () => [v.word("replace")],
+    () => [v.word("replace")],
     () => [v.word("absttl")],
     () => [v.word("idletime"), v.integer()],
     () => [v.word("freq"), prng.pick(["0", "5", "255", "256", "-1", "x"])],
   ];
   const ttl = prng.chance(0.6) ? "0" : prng.chance(0.5) ? v.milliseconds() : v.integer();
   const name = prng.chance(0.8) ? "restore" : "restore-asking";
-  return [v.word(name), v.key(), ttl, prng.pick(payloads), ...optional(source, choices, 3)];
+  const payload = prng.pick(prng.chance(0.5) ? wholePayloads : payloads);
+  return [v.word(name), v.key(), ttl, payload, ...optional(source, choices, 3)];
 }
 
 /**
- * As Redis 7.0.15 writes them: "hello", forty times "a" (LZF), 70000, 3000000000; then damaged ones. No small
- * integer: in Redis IDLETIME would set the age of the object that all such values share.
+ * As Redis 7.0.15 writes them: "hello", forty times "a" (LZF), 70000, 3000000000. No small integer: in Redis IDLETIME
+ * would set the age of the object that all such values share.
  */
-const payloads: readonly string[] = [
+const wholePayloads: readonly string[] = [
   "\x00\x05hello\n\x00cr\xdfve4 \n",
   "\x00\xc3\t(\x01aa\xe0\x1b\x00\x01aa\n\x00\xcf\t/\xaa\xae%\x83\x1d",
   "\x00\xc2p\x11\x01\x00\n\x00\x01\xa4\b\xfe\x950\x95\xa5",
   "\x00\n3000000000\n\x00\xe7\x61kyT\xbbyG",
+];
+
+/** Those, and damaged ones. */
+const payloads: readonly string[] = [
+  ...wholePayloads,
   "\x00\x05hellp\n\x00cr\xdfve4 \n",
   "\x00\x05hello\x0b\x00cr\xdfve4 \n",
   "\x00\x05hel",
