@@ -10,6 +10,7 @@ import { randomBelow } from "../base/random";
 import { Stats } from "../base/stats";
 import { Journal } from "../journal";
 import { Gate, MaxMemoryPolicy, Setting } from "../settings";
+import { SnapshotOutput } from "../snapshot/snapshot-output";
 import { countDatabases, Database, databaseAt, databaseExists, find } from "./database";
 import { Entry } from "./entry";
 import { freeGarbage, hasGarbage } from "./garbage";
@@ -59,8 +60,9 @@ function candidate(index: u32): Candidate {
 
 function overLimit(): bool {
   const limit = Settings.value(Setting.MaxMemory);
-  // What only a snapshot keeps is as good as gone.
-  return limit > 0 && <f64>usedMemory() - Saving.keptBytes > limit;
+  if (limit == 0 || <f64>usedMemory() <= limit) return false;
+  // What only a snapshot keeps is as good as gone, and what waits to be written goes by itself.
+  return <f64>usedMemory() - <f64>SnapshotOutput.bytes - Saving.keptBytes > limit;
 }
 
 /** How many keys may go in one call (evictionTimeLimitUs, in keys). */

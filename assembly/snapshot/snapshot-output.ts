@@ -34,6 +34,8 @@ let sideFirst: usize = 0;
 let sideLast: usize = 0;
 /** Bytes in the blocks in front of `main`. */
 let blockBytes: usize = 0;
+/** Bytes in the blocks at the side. */
+let sideBytes: usize = 0;
 let checksum: u64 = 0;
 
 export class SnapshotOutput {
@@ -47,6 +49,11 @@ export class SnapshotOutput {
   /** Bytes that can be taken. */
   @inline static get waiting(): usize {
     return blockBytes + SnapshotOutput.main.length;
+  }
+  /** All that is allocated for it. */
+  static get bytes(): usize {
+    const streams = SnapshotOutput.main.capacity + SnapshotOutput.side.capacity;
+    return blockBytes + sideBytes + streams;
   }
   @inline static get hasBlocks(): bool {
     return first != 0;
@@ -80,8 +87,8 @@ export class SnapshotOutput {
     if (first == 0) first = sideFirst;
     else Block.at(last).next = sideFirst;
     last = sideLast;
-    for (let ptr = sideFirst; ptr != 0; ptr = Block.at(ptr).next)
-      blockBytes += Block.at(ptr).length;
+    blockBytes += sideBytes;
+    sideBytes = 0;
     sideFirst = 0;
     sideLast = 0;
     return true;
@@ -116,6 +123,7 @@ export class SnapshotOutput {
     sideFirst = 0;
     sideLast = 0;
     blockBytes = 0;
+    sideBytes = 0;
     dropStream(SnapshotOutput.main);
     dropStream(SnapshotOutput.side);
   }
@@ -136,6 +144,7 @@ function seal(toSide: bool): bool {
   if (toSide) {
     if (sideFirst == 0) sideFirst = ptr;
     sideLast = ptr;
+    sideBytes += stream.length;
   } else {
     if (first == 0) first = ptr;
     last = ptr;

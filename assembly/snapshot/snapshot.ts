@@ -48,6 +48,8 @@ const COMMAND_RESERVE: usize = 4 << 20;
 const ARGUMENTS_RESERVE_MAX: usize = 1 << 30;
 /** Elements that a slice may do for each byte of its budget, so that it ends where there is little to write. */
 const BYTES_PER_ELEMENT: u32 = 8;
+/** A step goes on for so many budgets, as what it has collected must be collected again when it ends early. */
+const ROW_BUDGETS: usize = 3;
 /** A slot whose table has so few buckets is saved in one step, in the order in which its keys lie. */
 const SMALL_TABLE: u32 = 64;
 /** Snapshots that may be given up, one after the other, until marks must be looked for: an entry has four bits. */
@@ -62,6 +64,8 @@ let position: u32 = 0;
 let nextSlot: u32 = 0;
 /** Elements that the slice may still do. */
 let fuel: u32 = 0;
+/** Bytes that may wait before a step ends in the middle of its keys. */
+let rowEnd: usize = 0;
 /** Snapshots since the last complete one that have left marks on entries. */
 let leftMarks: u32 = 0;
 
@@ -118,6 +122,7 @@ export function snapshotHurry(budget: u32): i32 {
 
 function produce(budget: u32, until: usize): i32 {
   fuel = max<u32>(budget / BYTES_PER_ELEMENT, 1);
+  rowEnd = until + <usize>budget * ROW_BUDGETS;
   while (!failed && !finished && fuel > 0 && SnapshotOutput.waiting < until) {
     if (!step(until)) break;
   }
@@ -191,6 +196,10 @@ function saveKeys(saved: SavedDatabase, database: Database): void {
     if (mark != 0) Entry.setMark(e, 0);
     if (mark == Saving.mark) continue;
     Records.add(saved, e);
+    if (SnapshotOutput.waiting < rowEnd || i + 1 == count) continue;
+    markSaved(i + 1);
+    if (!Records.close(false)) fail();
+    return;
   }
   if (!Records.close(false)) {
     fail();
@@ -200,6 +209,11 @@ function saveKeys(saved: SavedDatabase, database: Database): void {
   if (next != 0) return;
   table.interest &= ~(<u32>Interest.Snapshot);
   nextSlot++;
+}
+
+/** The step ends: of the keys that it has collected, those before `end` are saved, or need not be. */
+function markSaved(end: u32): void {
+  for (let i: u32 = 0; i < end; i++) Saving.note(load<usize>(cells + ((<usize>i) << 2)));
 }
 
 function finish(): void {

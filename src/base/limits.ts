@@ -54,7 +54,7 @@ export const errorCodesMax = 128;
 export const snapshotSliceBytes = 64 * 1024;
 export const snapshotSliceMs = 1;
 /** For so long while a client waits for a value to be saved. */
-export const snapshotAwaitedSliceMs = 4;
+export const snapshotAwaitedSliceMs = 3;
 
 /** A replica's connection is given no more of a snapshot while it holds this many unsent bytes. */
 export const snapshotAheadBytesMax = 1024 * 1024;

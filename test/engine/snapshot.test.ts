@@ -104,6 +104,27 @@ for (const instance of await startEngines()) {
       expect(sound(instance)).toBe(true);
     });
 
+    test("a slot of many long values takes many steps", () => {
+      session.call("FLUSHALL");
+      const random = seeded(5);
+      for (let i = 0; i < 300; i++) {
+        session.call("SET", `{one}${i}`, Uint8Array.from({ length: 3000 }, random));
+      }
+      const before = engine.digest();
+      engine.snapshot.begin(header, NOW);
+      const parts = [takeSnapshotBytes(engine)];
+      for (let more = true; more; ) {
+        more = engine.snapshot.next(1000);
+        parts.push(takeSnapshotBytes(engine));
+        session.call("APPEND", `{one}${random() % 300}`, "more");
+        parts.push(takeSnapshotBytes(engine));
+      }
+      engine.snapshot.end();
+      expect(Math.max(...parts.map(({ length }) => length))).toBeLessThan(4 * 1000 + 3100);
+      expect(loadAll(engine, Buffer.concat(parts))).toBe(LoadStatus.Done);
+      expect(engine.digest()).toBe(before);
+    });
+
     test("who would change a big value waits until it is saved; others do not", () => {
       session.call("FLUSHALL");
       const members = Array.from({ length: 5000 }, (_, at) => `member:${at}`);

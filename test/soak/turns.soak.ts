@@ -136,7 +136,18 @@ test(
         await Promise.all(Array.from({ length: 50 }, () => client.send(randomCommand())));
       }
     };
-    await expectShortTurns(async () => [await longestTurn("mixed load", load)]);
+    // Images are made meanwhile, one after the other.
+    const images = async (): Promise<void> => {
+      const end = Date.now() + SECONDS * 1000;
+      while (Date.now() < end) {
+        await client.call("BGSAVE");
+        await Bun.sleep(1000);
+      }
+    };
+    const both = async (): Promise<void> => {
+      await Promise.all([load(), images()]);
+    };
+    await expectShortTurns(async () => [await longestTurn("mixed load", both)]);
   },
   TIMEOUT_MS,
 );
