@@ -245,7 +245,8 @@ export function growString(database: Database, slot: u32, e: usize, length: u32)
     memory.fill(ptr + had, 0, length - had);
     return ptr;
   }
-  const size = roomFor(length);
+  // What is new has the length that was asked for; only what grows again is likely to grow once more.
+  const size = had == 0 ? <usize>length + RAW_HEADER : roomFor(length);
   if (!canAllocate(size)) return 0;
   const raw = alloc(size);
   store<u32>(raw, length);
