@@ -34,6 +34,12 @@ export const inputSliceMs = 2;
 export const streamPieceBytes = 32 * 1024;
 export const streamAheadBytesMax = 1024 * 1024;
 
+/**
+ * Bytes of replies that a client may leave unread until its next commands wait, which are read on all the same: many
+ * clients send all of a long pipeline before they read the first reply.
+ */
+export const repliesAheadBytesMax = 16 * 1024 * 1024;
+
 /** Bytes of chunks that reached us after reading was paused; beyond it the connection is closed. */
 export const heldInputBytesMax = 64 * 1024 * 1024;
 

@@ -1,4 +1,5 @@
 import type { ClientHandle } from "../engine/engine.ts";
+import { HeldInput } from "./held-input.ts";
 
 /**
  * The transport under a client, as the node uses it. `src/io/connection.ts` is one over a socket; a
@@ -70,9 +71,8 @@ export class Client {
   overSoftLimitSinceMs = 0;
   /** What the command took before it blocked; it counts again when that is over (`duration` in Redis). */
   blockedMicroseconds = 0;
-  /** Input that arrived after reading was paused; executed before anything newer. */
-  held: Uint8Array[] = [];
-  heldBytes = 0;
+  /** Input that arrived while it could not be worked on; executed before anything newer. */
+  readonly held = new HeldInput();
   /** Set by the host command in hand, or by what ends a waiting: end the connection once the reply is sent. */
   closeAfterReply = false;
   /** Parked behind a command that the host has answered: 1; it is none of those that the engine runs next. */

@@ -93,7 +93,7 @@ export class ClientRegistry {
       clientRecordBytes +
       engine.clientWord(client.handle, Field.QueryCapacity) +
       engine.clientWord(client.handle, Field.QueuedBytes) +
-      client.heldBytes +
+      client.held.bytes +
       client.link.pendingBytes
     );
   }

@@ -134,6 +134,7 @@ export class Node implements Surroundings {
     trackLatency: true,
     notifyEvents: 0,
     replyBytesMax: Number.POSITIVE_INFINITY,
+    queryBytesMax: Number.POSITIVE_INFINITY,
   };
 
   private readonly rows: (CommandRow | undefined)[] = [];
@@ -250,7 +251,7 @@ export class Node implements Surroundings {
   release(client: Client): void {
     if (client.closed) return;
     client.state = ClientState.Closed;
-    client.held = [];
+    client.held.clear();
     this.clients.remove(client);
     this.blocked.remove(client);
     this.paused.delete(client);

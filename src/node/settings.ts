@@ -93,6 +93,9 @@ export function applySettings(node: Node): void {
     const { hardBytes } = configuration.get("client-output-buffer-limit").normal;
     node.tuning.replyBytesMax = hardBytes === 0 ? Number.POSITIVE_INFINITY : hardBytes;
   });
+  listen(["client-query-buffer-limit"], () => {
+    node.tuning.queryBytesMax = configuration.get("client-query-buffer-limit");
+  });
   listen(["notify-keyspace-events"], () => {
     let wanted = 0;
     for (const letter of configuration.get("notify-keyspace-events")) {

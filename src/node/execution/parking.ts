@@ -1,5 +1,5 @@
 import { Frame, type Yield } from "../../../assembly/abi.ts";
-import { heldInputBytesMax, readAheadBytesMax } from "../../base/limits.ts";
+import { heldInputBytesMax, readAheadBytesMax, repliesAheadBytesMax } from "../../base/limits.ts";
 import type { ReplyValue } from "../../base/reply.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { type Client, ClientState } from "../client.ts";
@@ -37,9 +37,7 @@ export class Parking {
     const { clock, system } = node.modules;
     this.turnShare = new TurnShare({ clock, soon: system.soon }, (client) => {
       // Where replies are still pending, the client goes on when they are gone.
-      if (client.state === ClientState.Congested && client.link.pendingBytes === 0) {
-        this.unparkLater(client);
-      }
+      if (client.state === ClientState.Congested && !isCongested(client)) this.unparkLater(client);
     });
   }
 
@@ -51,7 +49,7 @@ export class Parking {
       this.engine.freeClient(client.handle);
       return true;
     }
-    if (client.kind !== "normal" || client.link.pendingBytes === 0) return false;
+    if (!isCongested(client)) return false;
     this.parkAs(client, ClientState.Congested);
     return true;
   }
@@ -69,10 +67,10 @@ export class Parking {
   /** All that the client has sent is done. */
   afterRun(client: Client): void {
     if (client.closed) this.engine.freeClient(client.handle);
-    else if (client.link.pendingBytes > 0 && client.kind === "normal") {
+    else if (isCongested(client)) {
       client.state = ClientState.Congested;
       client.parked = false;
-      client.link.pauseReading();
+      client.link.resumeReading();
     }
   }
 
@@ -86,19 +84,23 @@ export class Parking {
     }
     client.state = state;
     client.parked = true;
-    // Any other connection is still read, as only so do we hear that it has gone.
-    if (state === ClientState.Congested) client.link.pauseReading();
+    // Who only waits for the next turn is not read meanwhile. All others are: only so do we hear that one has gone, and
+    // the peer of one whose replies wait may first want to send all.
+    if (state === ClientState.Congested && !isCongested(client)) client.link.pauseReading();
+    else client.link.resumeReading();
   }
 
   /** Keeps bytes of a client that cannot be worked on now. */
   hold(client: Client, chunk: Uint8Array): void {
     if (client.state >= ClientState.Closing) return;
-    client.held.push(chunk.slice());
-    client.heldBytes += chunk.length;
-    if (client.heldBytes > heldInputBytesMax) this.node.drop(client);
+    const { held } = client;
+    held.push(chunk);
+    if (client.state === ClientState.Congested) {
+      if (held.bytes > this.node.tuning.queryBytesMax) this.dropForInput(client);
+    } else if (held.bytes > heldInputBytesMax) this.node.drop(client);
     // Ready but not executed: another client is in hand.
     else if (client.state === ClientState.Ready) this.unparkLater(client);
-    else if (client.heldBytes > readAheadBytesMax) client.link.pauseReading();
+    else if (held.bytes > readAheadBytesMax) client.link.pauseReading();
   }
 
   // Going on.
@@ -132,9 +134,9 @@ export class Parking {
       running.run(client, first, before);
       running.endTurn();
     }
-    while (client.state === ClientState.Ready && client.held.length > 0) {
-      const chunk = client.held.shift() as Uint8Array;
-      client.heldBytes -= chunk.length;
+    while (client.state === ClientState.Ready) {
+      const chunk = client.held.shift();
+      if (chunk === undefined) break;
       running.receive(client, chunk);
     }
     if (client.state === ClientState.Ready) client.link.resumeReading();
@@ -190,9 +192,18 @@ export class Parking {
 
   refuseInput(client: Client): void {
     this.parts.replies.takeOut(client);
-    const description = this.node.clients.describe(client, this.parts.hand.nowMs);
-    this.node.log.warning(`Closing client that reached max query buffer length: ${description}`);
-    this.node.drop(client);
+    this.dropForInput(client);
     this.engine.freeClient(client.handle);
   }
+
+  private dropForInput(client: Client): void {
+    const description = this.node.clients.describe(client, this.node.modules.clock.nowMs());
+    this.node.log.warning(`Closing client that reached max query buffer length: ${description}`);
+    this.node.drop(client);
+  }
+}
+
+/** Its peer leaves too many replies unread. */
+function isCongested(client: Client): boolean {
+  return client.link.pendingBytes > repliesAheadBytesMax && client.kind === "normal";
 }

@@ -35,6 +35,8 @@ export interface Surroundings {
     readonly trackLatency: boolean;
     /** client-output-buffer-limit normal, the hard one; Infinity: none. */
     readonly replyBytesMax: number;
+    /** client-query-buffer-limit */
+    readonly queryBytesMax: number;
   };
   readonly stats: ServerStats;
   readonly commandStats: HostCommandStats;
