@@ -29,3 +29,10 @@ export function withoutLong(args: readonly string[]): readonly string[] {
     return isBlock && isLong(arg, 50) && Number(arg) < 2 ** 63 - 1024 ? "10" : arg;
   });
 }
+
+/** XREAD, which reads only and so runs while the cluster is down, without BLOCK and what follows that. */
+export function withoutBlock(args: string[]): string[] {
+  if ((args[0] ?? "").toLowerCase() !== "xread") return args;
+  const isBlock = (word: string | undefined): boolean => word?.toLowerCase() === "block";
+  return args.filter((word, at) => !isBlock(word) && !isBlock(args[at - 1]));
+}
