@@ -65,9 +65,13 @@ export const snapshotAwaitedSliceMs = 3;
 /** A replica's connection is given no more of a snapshot while it holds this many unsent bytes. */
 export const snapshotAheadBytesMax = 1024 * 1024;
 
-/** Loading goes on for so many milliseconds before clients get their turn, in chunks of so many bytes. */
-export const loadSliceMs = 10;
+/** Files are read in chunks of so many bytes. */
 export const loadChunkBytes = 256 * 1024;
+/** Loading goes on for so many milliseconds before clients get their turn; at the start nobody has waited for one yet. */
+export const loadSliceMs = 4;
+export const startLoadSliceMs = 20;
+/** Bytes of the image between two looks at the clock: a few thousand keys, which take a millisecond or two. */
+export const loadStepBytes = 64 * 1024;
 
 /** Redis tries again this long after a failed BGSAVE, milliseconds (CONFIG_BGSAVE_RETRY_DELAY). */
 export const saveRetryDelayMs = 5000;

@@ -1,6 +1,6 @@
 import { LoadStatus } from "../../assembly/abi.ts";
 import { latin1Text } from "../base/bytes.ts";
-import { loadChunkBytes, loadSliceMs } from "../base/limits.ts";
+import { loadChunkBytes, loadSliceMs, loadStepBytes } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Clock } from "./clock.ts";
@@ -118,7 +118,12 @@ export class DatasetLoader {
    * that no command is answered with -LOADING for an image that fits in one slice; in the end `done` is called.
    * Closes the source, also when the load is given up.
    */
-  load(source: SnapshotSource, prepare: () => void, done: (outcome: LoadOutcome) => void): void {
+  load(
+    source: SnapshotSource,
+    prepare: () => void,
+    done: (outcome: LoadOutcome) => void,
+    firstSliceMs = loadSliceMs,
+  ): void {
     this.expect(source.length);
     const { generation } = this;
     const slice = (): void => {
@@ -130,7 +135,8 @@ export class DatasetLoader {
         prepare();
         this.modules.engine.imageReader.begin(this.startedMs);
       }
-      if (this.readSlice(source)) {
+      const sliceMs = this.loadedBytes === 0 ? firstSliceMs : loadSliceMs;
+      if (this.readSlice(source, sliceMs)) {
         this.modules.soon(slice);
         return;
       }
@@ -152,11 +158,11 @@ export class DatasetLoader {
   }
 
   /** False at the end. */
-  private readSlice(source: SnapshotSource): boolean {
+  private readSlice(source: SnapshotSource, sliceMs: number): boolean {
     const { clock } = this.modules;
-    const until = clock.monotonicMs() + loadSliceMs;
+    const until = clock.monotonicMs() + sliceMs;
     do {
-      const chunk = source.read(this.loadedBytes, loadChunkBytes);
+      const chunk = source.read(this.loadedBytes, loadStepBytes);
       if (chunk.length === 0 || !this.push(chunk)) return false;
     } while (clock.monotonicMs() < until);
     return true;

@@ -1,6 +1,6 @@
 import { Stat } from "../../assembly/abi.ts";
 import { Gate } from "../../assembly/settings.ts";
-import { saveRetryDelayMs } from "../base/limits.ts";
+import { saveRetryDelayMs, startLoadSliceMs } from "../base/limits.ts";
 import {
   type DatasetLoader,
   historyOf,
@@ -290,7 +290,7 @@ export class Persistence implements PersistenceHooks {
     const startedMs = node.modules.clock.monotonicMs();
     node.setGate(Gate.Loading, true);
     const prepare = (): void => {};
-    modules.loader.load(source, prepare, (outcome) => {
+    const finish = (outcome: LoadOutcome): void => {
       if (!outcome.ok) {
         done({ lines: faultLines(outcome) }, null);
         return;
@@ -300,7 +300,8 @@ export class Persistence implements PersistenceHooks {
       node.setGate(Gate.Loading, false);
       this.noteLoaded(outcome);
       done(undefined, historyOf(outcome.aux));
-    });
+    };
+    modules.loader.load(source, prepare, finish, startLoadSliceMs);
   }
 
   private noteLoaded({ keys, expired }: { readonly keys: number; readonly expired: number }): void {

@@ -124,3 +124,19 @@ test("CLIENT KILL in the middle: the stream goes on where it was cut", async () 
   primary.send(long.slice(count * increment.length));
   await until(async () => (await applied()) === commandCount, 20_000);
 }, 30_000);
+
+test("the image of a full synchronization is loaded in slices", async () => {
+  const source = await startServer({ args: ["--enable-debug-command", "yes", "--save", ""] });
+  const filler = await source.connect();
+  try {
+    await filler.must("CONFIG", "SET", "repl-diskless-sync-delay", 0);
+    await filler.must("DEBUG", "POPULATE", 300_000);
+    await client.must("DEBUG", "TURN-LENGTH", "START");
+    await client.must("REPLICAOF", "127.0.0.1", source.port);
+    const longest = await longestTurn(async () => (await client.call("DBSIZE")) === 300_000);
+    expect(longest).toBeLessThan(turnMsMax);
+  } finally {
+    filler.close();
+    await source.stop();
+  }
+}, 30_000);
