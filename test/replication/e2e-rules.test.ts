@@ -314,7 +314,8 @@ describe("restarts", () => {
     await client.must("SET", "a", 1);
     expect(await field(peer, "persistence", "rdb_changes_since_last_save")).toBe("1");
     expect(await client.must("BGSAVE")).toBe("Background saving started");
-    await until(async () => (await field(peer, "persistence", "rdb_saves")) === "1");
+    const underWay = () => field(peer, "persistence", "rdb_bgsave_in_progress");
+    await until(async () => (await underWay()) === "0");
     expect(existsSync(path)).toBe(true);
     const facts = await info(peer, "persistence");
     expect(facts.get("rdb_changes_since_last_save")).toBe("0");
@@ -330,6 +331,7 @@ describe("restarts", () => {
     ]);
     await peer.server.untilLogged("3 changes in 1 seconds. Saving...");
     await until(async () => (await field(peer, "persistence", "rdb_saves")) === "2");
+    await until(async () => (await underWay()) === "0");
     expect(await client.must("SAVE")).toBe("OK");
   }, 10_000);
 

@@ -29,6 +29,8 @@ export class Peers {
       ...(port === undefined ? {} : { port }),
     });
     const peer = { kind, server, client: await server.connect() };
+    // A file with a long string takes either program a while.
+    await until(async () => !String(await peer.client.call("PING")).includes("LOADING"));
     this.peers.push(peer);
     return peer;
   }
