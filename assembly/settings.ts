@@ -46,6 +46,8 @@ export enum Setting {
   ReplicaIgnoreMaxMemory = 29,
   /** cluster-allow-pubsubshard-when-down. */
   ClusterAllowPubSubWhenDown = 30,
+  /** Bytes that the host holds for clients; they count for `MaxMemory`. */
+  HostMemory = 31,
   Size = 64,
 }
 

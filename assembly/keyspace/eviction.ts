@@ -60,9 +60,11 @@ function candidate(index: u32): Candidate {
 
 function overLimit(): bool {
   const limit = Settings.value(Setting.MaxMemory);
-  if (limit == 0 || <f64>usedMemory() <= limit) return false;
+  if (limit == 0) return false;
+  const used = <f64>usedMemory() + Settings.value(Setting.HostMemory);
+  if (used <= limit) return false;
   // What only a snapshot keeps is as good as gone, and what waits to be written goes by itself.
-  return <f64>usedMemory() - <f64>SnapshotOutput.bytes - Saving.keptBytes > limit;
+  return used - <f64>SnapshotOutput.bytes - Saving.keptBytes > limit;
 }
 
 /** How many keys may go in one call (evictionTimeLimitUs, in keys). */

@@ -13,14 +13,16 @@ interface Block {
 }
 
 /**
- * One socket with a client behind it. What the socket does not take at once is copied and sent when it
- * drains; the node stops executing the client's commands until then, which bounds what is held.
+ * One socket with a client behind it. What the socket does not take at once is copied and sent when it drains; when that
+ * grows too much, the node lets the client's commands wait.
  */
 export class Connection implements ClientLink, ClientSocketEvents {
   client: Client | undefined;
   pendingBytes = 0;
   readonly fileDescriptor: number;
   private readonly blocks: Block[] = [];
+  /** Of what is pending, what counts as memory of clients: replicas' output does not. */
+  private countedBytes = 0;
   private ending = false;
   private gone = false;
 
@@ -65,6 +67,16 @@ export class Connection implements ClientLink, ClientSocketEvents {
     block.bytes.set(memory.subarray(offset, offset + length), block.end);
     block.end += length;
     this.pendingBytes += length;
+    if (this.client?.kind === "replica") return;
+    this.countedBytes += length;
+    this.node.clientMemory.add(length);
+  }
+
+  /** So many of the bytes that were kept are gone. */
+  private uncount(length: number): void {
+    const counted = Math.min(length, this.countedBytes);
+    this.countedBytes -= counted;
+    if (counted > 0) this.node.clientMemory.add(-counted);
   }
 
   pauseReading(): void {
@@ -84,10 +96,15 @@ export class Connection implements ClientLink, ClientSocketEvents {
   destroy(): void {
     if (this.gone) return;
     this.gone = true;
-    this.blocks.length = 0;
-    this.pendingBytes = 0;
+    this.dropPending();
     // What the system has taken still goes out; `terminate` would reset the connection and lose it.
     this.socket.end();
+  }
+
+  private dropPending(): void {
+    this.uncount(this.pendingBytes);
+    this.blocks.length = 0;
+    this.pendingBytes = 0;
   }
 
   // Events of the socket.
@@ -114,6 +131,7 @@ export class Connection implements ClientLink, ClientSocketEvents {
       if (taken <= 0) return;
       block.start += taken;
       this.pendingBytes -= taken;
+      this.uncount(taken);
       if (taken < wanted) return;
       this.blocks.shift();
     }
@@ -138,6 +156,7 @@ export class Connection implements ClientLink, ClientSocketEvents {
       node.log.verbose(`Client closed connection ${description}`);
     }
     this.gone = true;
+    this.dropPending();
     if (client !== undefined) node.release(client);
   }
 }

@@ -11,6 +11,7 @@ import type { Engine } from "../engine/engine.ts";
 import type { InputRegion } from "../engine/memory.ts";
 import { BlockedClients } from "./blocked.ts";
 import { Client, type ClientLink, ClientState } from "./client.ts";
+import { ClientMemory } from "./client-memory.ts";
 import { ClientRegistry } from "./clients.ts";
 import type { Clock } from "./clock.ts";
 import { HostCommandStats } from "./command-stats.ts";
@@ -95,6 +96,7 @@ export interface NodeModules {
 export class Node implements Surroundings {
   readonly clients: ClientRegistry;
   readonly stats = new ServerStats();
+  readonly clientMemory: ClientMemory;
   readonly slowlog = new Slowlog();
   readonly latencies = new Latencies();
   readonly commandStats = new HostCommandStats();
@@ -142,6 +144,7 @@ export class Node implements Surroundings {
   private gates = 0;
 
   constructor(readonly modules: NodeModules) {
+    this.clientMemory = new ClientMemory((bytes) => modules.engine.set(Setting.HostMemory, bytes));
     const { clock, system, engine, configuration, commands } = modules;
     this.startedMs = clock.nowMs();
     this.startupTableBytes = engine.counters.stat(Stat.TableMemory);
@@ -251,6 +254,7 @@ export class Node implements Surroundings {
   release(client: Client): void {
     if (client.closed) return;
     client.state = ClientState.Closed;
+    this.clientMemory.add(-client.held.bytes);
     client.held.clear();
     this.clients.remove(client);
     this.blocked.remove(client);

@@ -95,6 +95,7 @@ export class Parking {
     if (client.state >= ClientState.Closing) return;
     const { held } = client;
     held.push(chunk);
+    this.node.clientMemory.add(chunk.length);
     if (client.state === ClientState.Congested) {
       if (held.bytes > this.node.tuning.queryBytesMax) this.dropForInput(client);
     } else if (held.bytes > heldInputBytesMax) this.node.drop(client);
@@ -137,6 +138,7 @@ export class Parking {
     while (client.state === ClientState.Ready) {
       const chunk = client.held.shift();
       if (chunk === undefined) break;
+      this.node.clientMemory.add(-chunk.length);
       running.receive(client, chunk);
     }
     if (client.state === ClientState.Ready) client.link.resumeReading();

@@ -5,6 +5,7 @@ import type { CommandTable } from "../../commands/table.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { BlockedClients } from "../blocked.ts";
 import type { Client } from "../client.ts";
+import type { ClientMemory } from "../client-memory.ts";
 import type { ClientRegistry } from "../clients.ts";
 import type { Clock } from "../clock.ts";
 import type { HostCommandStats } from "../command-stats.ts";
@@ -39,6 +40,7 @@ export interface Surroundings {
     readonly queryBytesMax: number;
   };
   readonly stats: ServerStats;
+  readonly clientMemory: ClientMemory;
   readonly commandStats: HostCommandStats;
   readonly latencies: Latencies;
   readonly slowlog: Slowlog;

@@ -25,13 +25,15 @@ export function memoryFacts(node: Node): MemoryFacts {
     if (client.kind === "replica") replicas += bytes;
     else clients += bytes;
   }
-  const used = engine.counters.stat(Stat.UsedMemory);
+  const buffers = node.replication.bufferBytes;
+  const used = engine.counters.stat(Stat.UsedMemory) + node.clientMemory.bytes;
   const startup = engine.counters.stat(Stat.StartupMemory);
   const overhead =
     startup +
     Math.max(0, engine.counters.stat(Stat.TableMemory) - node.startupTableBytes) +
     engine.counters.stat(Stat.ClientMemory) +
-    node.replication.bufferBytes.total;
+    node.clientMemory.bytes +
+    buffers.total;
   return {
     used,
     peak: Math.max(used, engine.counters.stat(Stat.PeakMemory)),
@@ -41,7 +43,8 @@ export function memoryFacts(node: Node): MemoryFacts {
     resident: node.modules.system.usage().residentBytes,
     active: engine.counters.stat(Stat.MemoryPages) * 65536,
     clients,
-    replicas,
+    // Replicas share what is kept of the stream for them.
+    replicas: replicas + buffers.total - buffers.backlog,
   };
 }
 
