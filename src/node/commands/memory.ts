@@ -64,7 +64,7 @@ function stats(call: HostCall): ReplyValue {
     ["peak.allocated", integer(peak)],
     ["total.allocated", integer(used)],
     ["startup.allocated", integer(startup)],
-    ["replication.backlog", integer(node.replication.bufferBytes.backlog)],
+    ["replication.backlog", integer(facts.backlog)],
     ["clients.slaves", integer(facts.replicas)],
     ["clients.normal", integer(facts.clients)],
     ["cluster.links", integer(node.cluster?.linkBytes ?? 0)],

@@ -14,26 +14,34 @@ export interface MemoryFacts {
   readonly active: number;
   readonly clients: number;
   readonly replicas: number;
+  /** Of the replication stream, for backlog and replicas together; and what is the backlog's. */
+  readonly stream: number;
+  readonly backlog: number;
 }
 
 export function memoryFacts(node: Node): MemoryFacts {
   const { engine } = node;
   let clients = 0;
   let replicas = 0;
+  let backlogMax = Number.POSITIVE_INFINITY;
   for (const client of node.clients) {
     const bytes = node.clients.memoryBytes(client);
-    if (client.kind === "replica") replicas += bytes;
-    else clients += bytes;
+    if (client.kind === "replica") {
+      replicas += bytes;
+      backlogMax = node.configuration.get("repl-backlog-size");
+    } else clients += bytes;
   }
-  const buffers = node.replication.bufferBytes;
-  const used = engine.counters.stat(Stat.UsedMemory) + node.clientMemory.bytes;
+  // One buffer for both: while there are replicas, what is more than the backlog's size is theirs (object.c).
+  const stream = node.replication.bufferBytes.total;
+  const backlog = Math.min(stream, backlogMax);
+  const used = engine.counters.stat(Stat.UsedMemory) + node.clientMemory.bytes + stream;
   const startup = engine.counters.stat(Stat.StartupMemory);
   const overhead =
     startup +
     Math.max(0, engine.counters.stat(Stat.TableMemory) - node.startupTableBytes) +
     engine.counters.stat(Stat.ClientMemory) +
     node.clientMemory.bytes +
-    buffers.total;
+    stream;
   return {
     used,
     peak: Math.max(used, engine.counters.stat(Stat.PeakMemory)),
@@ -43,17 +51,17 @@ export function memoryFacts(node: Node): MemoryFacts {
     resident: node.modules.system.usage().residentBytes,
     active: engine.counters.stat(Stat.MemoryPages) * 65536,
     clients,
-    // Replicas share what is kept of the stream for them.
-    replicas: replicas + buffers.total - buffers.backlog,
+    replicas: replicas + stream - backlog,
+    stream,
+    backlog,
   };
 }
 
 export function memory(node: Node): string[] {
   const facts = memoryFacts(node);
-  const { used, peak, overhead, startup, dataset, resident, active } = facts;
+  const { used, peak, overhead, startup, dataset, resident, active, stream } = facts;
   const total = node.modules.system.usage().totalMemoryBytes;
   const maximum = node.configuration.get("maxmemory");
-  const buffers = node.replication.bufferBytes;
   return [
     `used_memory:${used}`,
     `used_memory_human:${humanBytes(used)}`,
@@ -95,9 +103,9 @@ export function memory(node: Node): string[] {
     `rss_overhead_bytes:${resident - active}`,
     `mem_fragmentation_ratio:${ratio(resident, used)}`,
     `mem_fragmentation_bytes:${resident - used}`,
-    `mem_not_counted_for_evict:${buffers.total}`,
-    `mem_replication_backlog:${buffers.backlog}`,
-    `mem_total_replication_buffers:${buffers.total}`,
+    `mem_not_counted_for_evict:${stream}`,
+    `mem_replication_backlog:${facts.backlog}`,
+    `mem_total_replication_buffers:${stream}`,
     `mem_clients_slaves:${facts.replicas}`,
     `mem_clients_normal:${facts.clients}`,
     `mem_cluster_links:${node.cluster?.linkBytes ?? 0}`,
