@@ -3,7 +3,7 @@ import { ClientFlag, Stat } from "./abi";
 import { copyBytes } from "./base/bytes";
 import { ClientState } from "./base/client";
 import { initFrame, journalOn, publish, Streams, setNow } from "./base/frame";
-import { canAllocate, free, usedMemory } from "./base/memory";
+import { canAllocate, free, onShortage, usedMemory } from "./base/memory";
 import { initMemory } from "./base/pages";
 import { seedRandom } from "./base/random";
 import { Stats } from "./base/stats";
@@ -23,6 +23,7 @@ import { Entry } from "./keyspace/entry";
 import { Evicted, evict } from "./keyspace/eviction";
 import { expireSlice, lookedAt } from "./keyspace/expiry";
 import { expireFields } from "./keyspace/field-expiry";
+import { reclaimSome } from "./keyspace/flush";
 import { deleteFound, refreshClock } from "./keyspace/keyspace";
 import { BUCKET, moveTables } from "./keyspace/slot-table";
 import { freeQueue } from "./keyspace/transaction";
@@ -33,6 +34,7 @@ import { releaseParser } from "./protocol/query";
 /** Prepares the instance; 0 when its memory is too small. */
 export function init(seedLow: u32, seedHigh: u32, databaseCount: u32): i32 {
   if (!initMemory() || !canAllocate(8 << 20)) return 0;
+  onShortage(reclaimSome);
   const seed = ((<u64>seedHigh) << 32) | seedLow;
   initFrame();
   initDatabases(databaseCount, seed);

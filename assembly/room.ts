@@ -5,7 +5,7 @@ import { canAllocate } from "./base/memory";
 import { Command } from "./command-ids";
 import { CommandRow } from "./commands";
 import { Journal } from "./journal";
-import { reclaim } from "./keyspace/flush";
+import { reclaimSome } from "./keyspace/flush";
 import { largestTable } from "./keyspace/slot-table";
 
 const MEMORY_MAX: u64 = 0xf0000000;
@@ -41,8 +41,8 @@ function enoughMemory(row: CommandRow): bool {
 
 /** What waits to be freed in slices is freed now, where a write has no room otherwise. */
 export function makeRoom(row: CommandRow): bool {
-  while (true) {
-    if (enoughMemory(row)) return true;
-    if (reclaim(4096) == 0) return enoughMemory(row);
+  while (!enoughMemory(row)) {
+    if (!reclaimSome()) return enoughMemory(row);
   }
+  return true;
 }

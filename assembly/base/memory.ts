@@ -98,6 +98,25 @@ export function canAllocate(bytes: usize): bool {
   return releaseEmpty() && freePages >= pages + SLAB_PAGES_MAX && findRun(own) != 0;
 }
 
+/** Frees some of what waits to be freed; false: nothing is left of it. Set by the keyspace. */
+let reclaimHook: () => bool = nothingWaits;
+
+function nothingWaits(): bool {
+  return false;
+}
+
+export function onShortage(reclaim: () => bool): void {
+  reclaimHook = reclaim;
+}
+
+/** As `canAllocate`; what waits to be freed in slices is freed now where there is no room otherwise. */
+export function makeRoomFor(bytes: usize): bool {
+  while (!canAllocate(bytes)) {
+    if (!reclaimHook()) return canAllocate(bytes);
+  }
+  return true;
+}
+
 /** Gives back the empty slabs that `free` keeps, one per class at most near the head. True: there were some. */
 function releaseEmpty(): bool {
   let released = false;

@@ -93,3 +93,8 @@ export function reclaim(budget: u32): u32 {
   }
   return <u32>Stats.get(Stat.LazyfreePending);
 }
+
+/** For a shortage of memory; false: nothing waits to be freed any more. */
+export function reclaimSome(): bool {
+  return reclaim(4096) != 0;
+}

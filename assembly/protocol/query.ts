@@ -5,7 +5,7 @@
 import { ClientFlag, Region, Stat } from "../abi";
 import { ClientState } from "../base/client";
 import { inputPointer, Settings } from "../base/frame";
-import { alloc, canAllocate, free, resize, usableSize } from "../base/memory";
+import { alloc, free, makeRoomFor, resize, usableSize } from "../base/memory";
 import { Stats } from "../base/stats";
 import { Setting } from "../settings";
 import { replyError } from "./reply";
@@ -68,7 +68,7 @@ export function inputArrived(client: ClientState, length: u32): bool {
 /** Gives the client a query buffer of its own holding `length` bytes from `source`. */
 export function adoptQuery(client: ClientState, source: usize, length: u32): bool {
   const wanted = max<usize>(<usize>length + 1024, 4096);
-  if (!canAllocate(wanted)) return false;
+  if (!makeRoomFor(wanted)) return false;
   const query = alloc(wanted);
   const capacity = usableSize(query);
   memory.copy(query, source, length);
@@ -131,7 +131,7 @@ function growQuery(client: ClientState, length: u32): bool {
   if (!mayHold(client, wanted)) return false;
   if (wanted <= <u64>client.queryCapacity) return true;
   const size = <usize>max<u64>(wanted, min<u64>(wanted * 2, wanted + (16 << 20)));
-  if (!canAllocate(size)) return false;
+  if (!makeRoomFor(size)) return false;
   const old = client.query;
   const query = resize(old, client.queryLength, size);
   const capacity = <u32>usableSize(query);
@@ -145,7 +145,7 @@ function growQuery(client: ClientState, length: u32): bool {
 export function pushArgument(client: ClientState, ptr: usize, length: u32): bool {
   if (client.parsedCount == client.parsedCapacity) {
     const capacity = max<u32>(16, client.parsedCapacity << 1);
-    if (!canAllocate((<usize>capacity) << 3)) return false;
+    if (!makeRoomFor((<usize>capacity) << 3)) return false;
     client.parsed =
       client.parsed == 0
         ? alloc((<usize>capacity) << 3)

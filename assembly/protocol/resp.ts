@@ -12,7 +12,7 @@
 import { ClientFlag, Region } from "../abi";
 import { ClientState } from "../base/client";
 import { argv, Settings, setArguments } from "../base/frame";
-import { alloc, canAllocate } from "../base/memory";
+import { alloc, makeRoomFor } from "../base/memory";
 import { Setting } from "../settings";
 import { parseInline } from "./inline";
 import { parsedInt64, parseInt64 } from "./number";
@@ -225,7 +225,7 @@ function beginBulk(client: ClientState): Parse {
 
 function beginLargeBulk(client: ClientState, length: u32, available: u32): Parse {
   const size = <usize>length + RAW_HEADER + 2;
-  if (!canAllocate(size)) return broken("OOM query buffer");
+  if (!makeRoomFor(size)) return broken("OOM query buffer");
   const bulk = alloc(size);
   store<u32>(bulk, length);
   memory.copy(bulk + RAW_HEADER, client.query + client.position, available);
