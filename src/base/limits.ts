@@ -58,6 +58,9 @@ export const errorCodesMax = 128;
 
 /** One step of a snapshot encodes about this many bytes, and steps go on for so many milliseconds. */
 export const snapshotSliceBytes = 64 * 1024;
+/** They begin with fewer, and grow as long as a step takes less than this: code that has not run yet is slow. */
+export const snapshotSliceBytesMin = 4 * 1024;
+export const snapshotStepMs = 0.25;
 export const snapshotSliceMs = 1;
 /** For so long while a client waits for a value to be saved. */
 export const snapshotAwaitedSliceMs = 3;

@@ -1,5 +1,7 @@
 import {
+  close,
   closeSync,
+  fsync,
   fsyncSync,
   openSync,
   readFileSync,
@@ -74,6 +76,47 @@ export function syncDirectory(path: string): void {
     fsyncSync(directory);
   } finally {
     closeSync(directory);
+  }
+}
+
+/** As `syncDirectory` without blocking; a text is why it failed. */
+export function syncDirectoryLater(
+  path: string,
+  done: (failure: string | undefined) => void,
+): void {
+  let directory: number;
+  try {
+    directory = openSync(path, "r");
+  } catch (reason) {
+    done(systemErrorText(reason));
+    return;
+  }
+  fsync(directory, (reason) => {
+    closeLater(directory);
+    done(reason === null || reason === undefined ? undefined : systemErrorText(reason));
+  });
+}
+
+/**
+ * Closes a file in the background. When it has no name any more its pages go then, which takes milliseconds for some
+ * hundred megabytes.
+ */
+export function closeLater(descriptor: number): void {
+  close(descriptor, () => undefined);
+}
+
+/** Renames a file over another one, which is let go of in the background. */
+export function renameOver(from: string, to: string): void {
+  let old: number | undefined;
+  try {
+    old = openSync(to, "r");
+  } catch {
+    // There is none, or it cannot be read: then it goes at once.
+  }
+  try {
+    renameSync(from, to);
+  } finally {
+    if (old !== undefined) closeLater(old);
   }
 }
 

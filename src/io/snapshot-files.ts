@@ -5,7 +5,6 @@ import {
   fsyncSync,
   openSync,
   readSync,
-  renameSync,
   unlinkSync,
   writeSync,
 } from "node:fs";
@@ -13,7 +12,13 @@ import { dirname, resolve } from "node:path";
 import { assert } from "../base/assert.ts";
 import { loadChunkBytes } from "../base/limits.ts";
 import type { SnapshotFile, SnapshotFiles, SnapshotSource } from "../node/snapshot-files.ts";
-import { syncDirectory, systemErrorText } from "./disk.ts";
+import {
+  closeLater,
+  renameOver,
+  syncDirectory,
+  syncDirectoryLater,
+  systemErrorText,
+} from "./disk.ts";
 
 /** Snapshot files on disk; temporary ones lie in the working directory (`dir`), as Redis's do. */
 export class DiskSnapshotFiles implements SnapshotFiles {
@@ -58,6 +63,7 @@ export class DiskSnapshotFiles implements SnapshotFiles {
 
 class TemporaryFile implements SnapshotFile {
   length = 0;
+  /** From `commit` on; the descriptor is in use, and afterwards closed. */
   private committing = false;
   private unwanted = false;
 
@@ -80,7 +86,11 @@ class TemporaryFile implements SnapshotFile {
   commitNow(path: string): string | undefined {
     try {
       fsyncSync(this.descriptor);
-      return this.rename(path);
+      assert(this.path !== undefined, "a file without a name cannot be committed");
+      renameOver(this.path, path);
+      syncDirectory(dirname(resolve(path)));
+      closeLater(this.descriptor);
+      return undefined;
     } catch (reason) {
       this.discard();
       return systemErrorText(reason);
@@ -90,11 +100,11 @@ class TemporaryFile implements SnapshotFile {
   commit(path: string, done: (failure: string | undefined) => void): void {
     this.committing = true;
     fsync(this.descriptor, (reason) => {
-      this.committing = false;
       if ((reason === null || reason === undefined) && !this.unwanted) {
-        done(this.rename(path));
+        this.rename(path, done);
         return;
       }
+      this.committing = false;
       this.discard();
       done(this.unwanted ? "it is not wanted any more" : systemErrorText(reason));
     });
@@ -106,27 +116,27 @@ class TemporaryFile implements SnapshotFile {
 
   discard(): void {
     this.unwanted = true;
-    // The descriptor is in use.
     if (this.committing) return;
     try {
-      closeSync(this.descriptor);
       if (this.path !== undefined) unlinkSync(this.path);
     } catch {
       // It is gone already.
     }
+    closeLater(this.descriptor);
   }
 
-  private rename(path: string): string | undefined {
+  private rename(path: string, done: (failure: string | undefined) => void): void {
     assert(this.path !== undefined, "a file without a name cannot be committed");
     try {
-      renameSync(this.path, path);
-      syncDirectory(dirname(resolve(path)));
-      closeSync(this.descriptor);
-      return undefined;
+      renameOver(this.path, path);
     } catch (reason) {
+      this.committing = false;
       this.discard();
-      return systemErrorText(reason);
+      done(systemErrorText(reason));
+      return;
     }
+    closeLater(this.descriptor);
+    syncDirectoryLater(dirname(resolve(path)), done);
   }
 }
 
@@ -148,6 +158,6 @@ class FileSource implements SnapshotSource {
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    closeSync(this.descriptor);
+    closeLater(this.descriptor);
   }
 }

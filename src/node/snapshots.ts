@@ -1,4 +1,10 @@
-import { snapshotAwaitedSliceMs, snapshotSliceBytes, snapshotSliceMs } from "../base/limits.ts";
+import {
+  snapshotAwaitedSliceMs,
+  snapshotSliceBytes,
+  snapshotSliceBytesMin,
+  snapshotSliceMs,
+  snapshotStepMs,
+} from "../base/limits.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Clock } from "./clock.ts";
 
@@ -23,6 +29,8 @@ export class Snapshots {
   private scheduled = false;
   /** A client waits, as far as is known here. */
   private awaited = false;
+  /** About so many bytes are encoded in a step, as many as are quickly done. */
+  private stepBytes = snapshotSliceBytesMin;
 
   constructor(
     private readonly modules: {
@@ -97,7 +105,7 @@ export class Snapshots {
     while (this.sink !== undefined && clock.monotonicMs() < until) {
       if (this.sink.ready) this.step();
       else if (!snapshot.awaited) break;
-      else snapshot.hurry(snapshotSliceBytes);
+      else this.paced(() => snapshot.hurry(this.stepBytes));
     }
     this.letGo();
     if (this.sink !== undefined && (this.sink.ready || snapshot.awaited)) this.schedule();
@@ -107,7 +115,7 @@ export class Snapshots {
     const { engine } = this.modules;
     const { sink } = this;
     if (sink === undefined) return;
-    const more = engine.snapshot.next(snapshotSliceBytes);
+    const more = this.paced(() => engine.snapshot.next(this.stepBytes));
     const view = engine.snapshot.view();
     let failure = engine.snapshot.failed ? "out of memory" : undefined;
     if (failure === undefined && view.length > 0) failure = sink.write(view);
@@ -119,6 +127,19 @@ export class Snapshots {
     if (failure === undefined) sink.end();
     else sink.failed(failure);
     this.letGo();
+  }
+
+  /** A step, by whose time the next one is measured. */
+  private paced<Result>(step: () => Result): Result {
+    const { clock } = this.modules;
+    const began = clock.monotonicMs();
+    const result = step();
+    const tookMs = clock.monotonicMs() - began;
+    if (tookMs < snapshotStepMs) this.stepBytes = Math.min(2 * this.stepBytes, snapshotSliceBytes);
+    else if (tookMs > snapshotSliceMs) {
+      this.stepBytes = Math.max(this.stepBytes / 2, snapshotSliceBytesMin);
+    }
+    return result;
   }
 
   /** Nobody waits any more: those who did go on. */

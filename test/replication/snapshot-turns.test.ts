@@ -5,19 +5,15 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
-import { startIdleClock } from "../support/idle-clock.ts";
 import { describeWithTools } from "../support/oracle.ts";
 import { encodeCommand, type RespClient } from "../support/resp-client.ts";
 import { until } from "../support/server.ts";
+import { expectShortTurns } from "../support/turns.ts";
 import { field, type Peer, Peers } from "./pair.ts";
 
 const members = 2_000_000;
 const keys = 200_000;
 const perCommand = 500;
-const turnMsMax = 10;
-/** Where a program that does nothing is charged with this much at once, a long turn says nothing. */
-const disturbedMs = 3;
-const attempts = 5;
 const timeoutMs = 240_000;
 
 async function fill(client: RespClient): Promise<void> {
@@ -104,32 +100,24 @@ describeWithTools(["redis-server"], "images of a set of two million members", ()
     );
   }
 
-  /** Runs `make` under load until turns are short, or the machine cannot be why they are long. */
-  async function expectShortTurns(
-    name: string,
-    peer: Peer,
-    make: () => Promise<void>,
-  ): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      const idle = startIdleClock();
+  /** Turns are short while `make` runs under load. */
+  function expectShort(name: string, peer: Peer, make: () => Promise<void>): Promise<void> {
+    return expectShortTurns(name, async () => {
       await peer.client.must("DEBUG", "TURN-LENGTH", "START");
       await make();
       const report = (await peer.client.must("DEBUG", "TURN-LENGTH", "STOP")) as unknown[];
-      const disturbed = await idle.stop();
       const fields = new Map(report.map((value, at) => [String(value), report[at + 1]]));
       const longest = Number(fields.get("longest-cpu-us")) / 1000;
-      console.log(`${name}: ${longest} ms, ${fields.get("spent-on")}; idle ${disturbed} ms`);
-      if (longest < turnMsMax) return;
-      if (disturbed >= disturbedMs && attempt < attempts) continue;
-      expect({ name, longest }).toEqual({ name, longest: 0 });
-    }
+      console.log(`${name}: ${longest} ms, ${fields.get("spent-on")}`);
+      return longest;
+    });
   }
 
   test(
     "BGSAVE",
     async () => {
       let before: unknown;
-      await expectShortTurns("BGSAVE", primary, async () => {
+      await expectShort("BGSAVE", primary, async () => {
         before = await primary.client.must("SCARD", "big");
         await primary.client.must("BGSAVE");
         const load = startLoad(primary);
@@ -184,7 +172,7 @@ describeWithTools(["redis-server"], "images of a set of two million members", ()
     "a full synchronization",
     async () => {
       const replica = await peers.start("redis", ["--save", ""]);
-      await expectShortTurns("full synchronization", primary, async () => {
+      await expectShort("full synchronization", primary, async () => {
         await replica.client.must("REPLICAOF", "NO", "ONE");
         await replica.client.must("FLUSHALL");
         await replica.client.must("REPLICAOF", "127.0.0.1", primary.server.port);
@@ -209,7 +197,7 @@ describeWithTools(["redis-server"], "images of a set of two million members", ()
         async () => (await field(replica, "replication", "master_link_status")) === "up",
         120_000,
       );
-      await expectShortTurns("BGSAVE of a replica", replica, async () => {
+      await expectShort("BGSAVE of a replica", replica, async () => {
         const load = startLoad(primary);
         await replica.client.must("BGSAVE");
         await bgsaveDone(replica);
