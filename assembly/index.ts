@@ -33,7 +33,7 @@ export {
   tableBytes,
 } from "./host";
 export { park } from "./input";
-export { journalAppend, journalForgetDatabase, journalTaken } from "./journal";
+export { journalAppend, journalDatabase, journalForgetDatabase, journalTaken } from "./journal";
 export { readyType } from "./keyspace/blocking";
 export { flush, reclaim } from "./keyspace/flush";
 export { slotStatesPtr } from "./ownership";

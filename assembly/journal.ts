@@ -45,6 +45,11 @@ function wrapUnit(): void {
   stream.length += MULTI_BYTES;
 }
 
+/** The database that the stream has selected; -1: it will say so before the next write. */
+export function journalDatabase(): i32 {
+  return selected;
+}
+
 export function journalForgetDatabase(): void {
   selected = -1;
 }

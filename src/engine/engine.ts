@@ -305,6 +305,11 @@ export class Engine {
     this.wasm.journalTaken();
   }
 
+  /** The database that the stream has selected; -1: it will say so before the next write. */
+  get journalDatabase(): number {
+    return this.wasm.journalDatabase();
+  }
+
   journalForgetDatabase(): void {
     this.wasm.journalForgetDatabase();
   }

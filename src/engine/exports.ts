@@ -70,6 +70,7 @@ export interface EngineExports {
   journalTaken(): void;
   eventsTaken(): void;
   /** The next write names its database again (new replica, new AOF file). */
+  journalDatabase(): number;
   journalForgetDatabase(): void;
   /** Appends one command for the host: database or -1, then bytes already in RESP at `ptr`. */
   journalAppend(database: number, ptr: number, length: number): number;

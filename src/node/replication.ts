@@ -154,14 +154,14 @@ export class NodeReplication implements ReplicationHooks {
   historyToSave(): SavedHistory | null {
     this.node.takeJournal();
     const history = this.core.historyToSave();
-    // Whoever goes on from the file must be told the database of the next write.
-    if (!this.core.isReplica) this.node.engine.journalForgetDatabase();
     return history === null ? null : { ...history, database: this.streamDatabase };
   }
 
   /** The database that the stream to our replicas has selected. */
   private get streamDatabase(): number {
-    return this.core.isReplica ? this.upstream.database : 0;
+    return this.core.isReplica
+      ? this.upstream.database
+      : Math.max(0, this.node.engine.journalDatabase);
   }
 
   private setWanted(primary: { readonly host: string; readonly port: number } | null): void {
