@@ -48,7 +48,7 @@ export interface ReplicationHooks {
   /** Number of replicas that have not yet received all of the journal: SHUTDOWN waits for them. */
   readonly laggingReplicas: number;
   /** Bytes held by the backlog and by replicas' output. */
-  readonly bufferBytes: { readonly backlog: number; readonly total: number };
+  readonly bufferBytes: number;
 }
 
 export interface ReplicationCounters {
@@ -83,7 +83,7 @@ export class StandaloneReplication implements ReplicationHooks {
   readonly offset = 0;
   readonly replicaCount = 0;
   readonly laggingReplicas = 0;
-  readonly bufferBytes = { backlog: 0, total: 0 };
+  readonly bufferBytes = 0;
   readonly counters: ReplicationCounters = {
     fullSyncs: 0,
     partialSyncs: 0,

@@ -95,10 +95,7 @@ export class Persistence implements PersistenceHooks {
   saveNow(): SaveRefusal | undefined {
     if (this.saving || this.modules.snapshots.running) return "busy";
     this.saves++;
-    const failure = this.writeNow();
-    if (failure === undefined) return undefined;
-    this.node.log.warning(`Error trying to save the DB: ${failure}`);
-    return "failed";
+    return this.writeOrSay() ? undefined : "failed";
   }
 
   /** BGSAVE: the file comes about between turns of the event loop. */
@@ -244,9 +241,14 @@ export class Persistence implements PersistenceHooks {
   /** Again by `cron` while the engine takes a snapshot for a replica. */
   private saveFlushed(): void {
     this.flushedSaveDue = this.modules.snapshots.running;
-    if (this.flushedSaveDue) return;
+    if (!this.flushedSaveDue) this.writeOrSay();
+  }
+
+  /** False: it failed, as the log says. */
+  private writeOrSay(): boolean {
     const failure = this.writeNow();
     if (failure !== undefined) this.node.log.warning(`Error trying to save the DB: ${failure}`);
+    return failure === undefined;
   }
 
   private succeed(): void {

@@ -198,9 +198,8 @@ export class NodeReplication implements ReplicationHooks {
     return this.core.replicaCount - this.core.acknowledgedReplicas(this.offset);
   }
 
-  get bufferBytes(): { readonly backlog: number; readonly total: number } {
-    const backlog = this.core.streamMemoryBytes;
-    return { backlog, total: backlog + this.outputs.heldBytes };
+  get bufferBytes(): number {
+    return this.core.streamMemoryBytes + this.outputs.heldBytes;
   }
 
   get counters(): ReplicationCounters {

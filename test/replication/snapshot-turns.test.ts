@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { describeWithTools } from "../support/oracle.ts";
 import { encodeCommand, type RespClient } from "../support/resp-client.ts";
 import { until } from "../support/server.ts";
-import { expectShortTurns } from "../support/turns.ts";
+import { expectShortTurns, stopMeter } from "../support/turns.ts";
 import { field, type Peer, Peers } from "./pair.ts";
 
 const members = 2_000_000;
@@ -105,9 +105,7 @@ describeWithTools(["redis-server"], "images of a set of two million members", ()
     return expectShortTurns(name, async () => {
       await peer.client.must("DEBUG", "TURN-LENGTH", "START");
       await make();
-      const report = (await peer.client.must("DEBUG", "TURN-LENGTH", "STOP")) as unknown[];
-      const fields = new Map(report.map((value, at) => [String(value), report[at + 1]]));
-      const longest = Number(fields.get("longest-cpu-us")) / 1000;
+      const { fields, longest } = await stopMeter(peer.client);
       console.log(`${name}: ${longest} ms, ${fields.get("spent-on")}`);
       return longest;
     });

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import type { RespClient } from "../support/resp-client.ts";
 import { startServer, type TestServer, until } from "../support/server.ts";
-import { expectShortTurns } from "../support/turns.ts";
+import { expectShortTurns, stopMeter } from "../support/turns.ts";
 import { FakePrimary } from "./fake-primary.ts";
 
 const commandCount = 400_000;
@@ -43,8 +43,7 @@ async function applied(): Promise<number> {
 /** The longest turn, milliseconds of processor time, until `condition` holds. */
 async function longestTurn(condition: () => Promise<boolean>): Promise<number> {
   await until(condition, 20_000);
-  const report = (await client.must("DEBUG", "TURN-LENGTH", "STOP")) as string[];
-  return Number(report[report.indexOf("longest-cpu-us") + 1]) / 1000;
+  return (await stopMeter(client)).longest;
 }
 
 test("small commands", async () => {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { loadThreadUsage } from "../../src/io/thread-usage.ts";
 import type { RespClient } from "../support/resp-client.ts";
 import { startServer, type TestServer, until } from "../support/server.ts";
-import { expectShortTurns } from "../support/turns.ts";
+import { expectShortTurns, stopMeter } from "../support/turns.ts";
 import { infoFields } from "./support.ts";
 
 const elementCount = 1_000_000;
@@ -25,14 +25,6 @@ function bulk(text: string): string {
   return `$${text.length}\r\n${text}\r\n`;
 }
 
-async function stopMeter(client: RespClient): Promise<Map<string, string>> {
-  const report = (await client.must("DEBUG", "TURN-LENGTH", "STOP")) as unknown[];
-  const fields = new Map<string, string>();
-  for (let at = 0; at < report.length; at += 2)
-    fields.set(String(report[at]), String(report[at + 1]));
-  return fields;
-}
-
 describe("the meter of turns", () => {
   let server: TestServer;
   let client: RespClient;
@@ -48,7 +40,7 @@ describe("the meter of turns", () => {
     await client.must("DEBUG", "TURN-LENGTH", "START");
     await client.must("KEYS", "none*");
     await client.must("PING");
-    const fields = await stopMeter(client);
+    const { fields } = await stopMeter(client);
     const [, micros] = /^keys x1 (\d+) us, .*host \d+ us, \d+ page faults/.exec(
       String(fields.get("spent-on")),
     ) as RegExpExecArray;
@@ -59,7 +51,7 @@ describe("the meter of turns", () => {
   test("leaves the loop its rest, and no garbage that would take turns of its own", async () => {
     await client.must("DEBUG", "TURN-LENGTH", "START");
     await Bun.sleep(300);
-    const turns = Number((await stopMeter(client)).get("turns"));
+    const turns = Number((await stopMeter(client)).fields.get("turns"));
     expect(turns).toBeGreaterThan(20);
     expect(turns).toBeLessThan(400);
   });
@@ -106,8 +98,7 @@ describe("turns of the event loop while a million elements go", () => {
     await client.must("DEBUG", "TURN-LENGTH", "START");
     await action();
     await until(async () => (await memoryField("lazyfree_pending_objects")) === 0, 10_000);
-    const fields = await stopMeter(client);
-    return Number(fields.get("longest-cpu-us")) / 1000;
+    return (await stopMeter(client)).longest;
   }
 
   const removals: Readonly<Record<string, (key: string) => Promise<unknown>>> = {
@@ -166,7 +157,7 @@ describe("turns of the event loop while one slot holds many keys", () => {
     for (let from = 0; from < keyCount; from += perWrite) {
       await client.pipeline(Array.from({ length: perWrite }, (_, at) => command(from + at)));
     }
-    return Number((await stopMeter(client)).get("longest-cpu-us")) / 1000;
+    return (await stopMeter(client)).longest;
   }
 
   test("its table grows and shrinks bit by bit", async () => {

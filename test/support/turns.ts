@@ -1,6 +1,7 @@
 /** Turns of the event loop are short: measured inside the server, in processor time, and again where the machine disturbs. */
 import { expect } from "bun:test";
 import { startIdleClock } from "./idle-clock.ts";
+import type { RespClient } from "./resp-client.ts";
 
 export const turnMsMax = 10;
 
@@ -25,4 +26,16 @@ export async function expectShortTurns(
     if (disturbed < disturbedMs || attempt === attempts) break;
   }
   expect({ name, fits: longest < turnMsMax, longest }).toEqual({ name, fits: true, longest });
+}
+
+/** Ends DEBUG TURN-LENGTH: its report by field, and the longest turn in milliseconds of processor time. */
+export async function stopMeter(
+  client: RespClient,
+): Promise<{ readonly fields: ReadonlyMap<string, string>; readonly longest: number }> {
+  const report = (await client.must("DEBUG", "TURN-LENGTH", "STOP")) as unknown[];
+  const fields = new Map<string, string>();
+  for (let at = 0; at < report.length; at += 2) {
+    fields.set(String(report[at]), String(report[at + 1]));
+  }
+  return { fields, longest: Number(fields.get("longest-cpu-us")) / 1000 };
 }

@@ -32,7 +32,7 @@ export function memoryFacts(node: Node): MemoryFacts {
     } else clients += bytes;
   }
   // One buffer for both: while there are replicas, what is more than the backlog's size is theirs (object.c).
-  const stream = node.replication.bufferBytes.total;
+  const stream = node.replication.bufferBytes;
   const backlog = Math.min(stream, backlogMax);
   const used = engine.counters.stat(Stat.UsedMemory) + node.clientMemory.bytes + stream;
   const startup = engine.counters.stat(Stat.StartupMemory);
